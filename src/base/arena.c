@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request's memory: a bump pointer, or a list of mallocs for sanitizers. */
+#include "config.h"
+
+#include "base/arena.h"
+#include "base/bug.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#define ARENA_ALIGN 16u
+
+struct piece {
+	struct piece *next;
+};
+
+struct arena {
+	size_t size;
+	size_t used;
+	bool overflow;
+	struct piece *pieces; /* sanitized builds only */
+	char *block;
+};
+
+struct arena *arena_new(size_t size_bytes)
+{
+	struct arena *arena = calloc(1, sizeof(*arena));
+
+	if (arena == NULL)
+		return NULL;
+	arena->size = size_bytes;
+#ifndef FG_SANITIZED
+	arena->block = aligned_alloc(ARENA_ALIGN,
+	    (size_bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN);
+	if (arena->block == NULL) {
+		free(arena);
+		return NULL;
+	}
+#endif
+	return arena;
+}
+
+void arena_free(struct arena **arena)
+{
+	if (*arena == NULL)
+		return;
+	arena_reset(*arena);
+	free((*arena)->block);
+	free(*arena);
+	*arena = NULL;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+	size_t need;
+	void *out;
+
+	if (bytes > SIZE_MAX - ARENA_ALIGN)
+		goto full;
+	need = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+	if (need > arena->size - arena->used)
+		goto full;
+#ifdef FG_SANITIZED
+	struct piece *piece = malloc(sizeof(*piece) + bytes);
+
+	if (piece == NULL)
+		goto full;
+	piece->next = arena->pieces;
+	arena->pieces = piece;
+	out = piece + 1;
+#else
+	out = arena->block + arena->used;
+#endif
+	arena->used += need;
+	return out;
+full:
+	arena->overflow = true;
+	return NULL;
+}
+
+char *arena_strdup(struct arena *arena, struct strv text)
+{
+	char *out = arena_alloc(arena, text.n + 1);
+
+	if (out == NULL)
+		return NULL;
+	if (text.n > 0)
+		memcpy(out, text.p, text.n);
+	out[text.n] = '\0';
+	return out;
+}
+
+bool arena_overflowed(const struct arena *arena)
+{
+	return arena->overflow;
+}
+
+void arena_reset(struct arena *arena)
+{
+	while (arena->pieces != NULL) {
+		struct piece *next = arena->pieces->next;
+
+		free(arena->pieces);
+		arena->pieces = next;
+	}
+	arena->used = 0;
+	arena->overflow = false;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One line, one write(2), to an O_APPEND descriptor that master and children
+ * share.  Lines look like
+ *
+ *	2026-11-22T20:00:00.123456Z notice worker[4711]: ready
+ *
+ * Foreign bytes must come through strbuf_put_escaped(); what is left of control
+ * characters is escaped again here.  Any process; not from a signal handler.
+ */
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
+
+#include "base/attr.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+
+/* As in php-fpm's log_level, most urgent first. */
+enum log_level {
+	LOG_LEVEL_ALERT,
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_COUNT
+};
+
+const char *log_level_name(enum log_level level);
+
+/*
+ * Opens (creates, 0640) `path` for appending; NULL or "" means standard error.
+ * Before the first call lines go to standard error at level notice.
+ */
+bool log_open(const char *path, enum log_level level, struct err *err)
+	ATTR_MUSTUSE;
+/* Opens the same path again, after a rotation.  The old one serves on failure. */
+bool log_reopen(struct err *err) ATTR_MUSTUSE;
+/* The word before the pid: "master", "worker", "keeper".  Copied. */
+void log_set_role(const char *role);
+
+/* For tests: every line goes to `sink` instead.  NULL restores. */
+typedef void log_sink_fn(enum log_level level, const char *line, void *ctx);
+void log_set_sink(log_sink_fn *sink, void *ctx);
+
+void log_write(enum log_level level, const char *fmt, ...) ATTR_PRINTF(2, 3);
+
+#define log_alert(...)	 log_write(LOG_LEVEL_ALERT, __VA_ARGS__)
+#define log_error(...)	 log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)	 log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_debug(...)	 log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+/*
+ * At most one line a second for one place in the code; the next line that gets
+ * through says how many were held back.  `state` is a zeroed static of the
+ * place.
+ */
+struct log_rate {
+	long long next_ns;
+	unsigned held;
+};
+void log_limited(struct log_rate *state, enum log_level level, const char *fmt,
+    ...) ATTR_PRINTF(3, 4);
+
+#endif

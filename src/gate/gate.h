@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Redis behind the sale's gate port: one connection, one library of functions
+ * (gate.lua), which carries its own version in its name.  Worker, keeper,
+ * settler and operator processes; after the fork, one each.
+ */
+#ifndef GATE_GATE_H
+#define GATE_GATE_H
+
+#include "sale/ports.h"
+
+struct gate;
+
+struct gate_conf {
+	/* "/path", "unix:/path", "host:port", "[v6]:port" (numeric host) */
+	const char *address;
+	const char *user, *password; /* ACL user; NULL or "": none */
+	unsigned database;
+	int64_t connect_timeout_ms;
+	int64_t timeout_ms; /* of one call; a caller's deadline binds as well */
+	int64_t lease_ms;   /* how long a claim may stay undecided */
+};
+
+/* Does not connect.  `conf` is copied. */
+struct gate *gate_new(const struct gate_conf *conf, struct err *err)
+	ATTR_MUSTUSE;
+void gate_free(struct gate **gate);
+struct gate_port gate_port(struct gate *gate);
+
+/*
+ * Connects and asks: is it Redis >= 7 (or Valkey), may we write, what is its
+ * version (into `version`, "" when unknown).
+ */
+enum outcome gate_check(struct gate *gate, int64_t deadline_ns,
+    char version[32], struct err *err);
+/*
+ * Loads (replaces) the library of functions.  Idempotent; also done by itself
+ * when a call finds the library missing.
+ */
+enum outcome gate_load(struct gate *gate, int64_t deadline_ns, struct err *err);
+
+#endif

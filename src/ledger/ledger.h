@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * MySQL or MariaDB behind the sale's ledger port: one connection, prepared
+ * statements only.  Worker, keeper, settler and operator processes; after the
+ * fork, one each.
+ */
+#ifndef LEDGER_LEDGER_H
+#define LEDGER_LEDGER_H
+
+#include "sale/ports.h"
+
+struct ledger;
+
+struct ledger_conf {
+	/* "/path/to.sock", "unix:/path", "host:port", "[v6]:port", "host" */
+	const char *address;
+	const char *user, *password;
+	const char *database;
+	int64_t connect_timeout_ms;   /* the client rounds up to whole seconds */
+	int64_t statement_timeout_ms; /* max_statement_time of the session */
+};
+
+/* Does not connect.  `conf` is copied. */
+struct ledger *ledger_new(const struct ledger_conf *conf, struct err *err)
+	ATTR_MUSTUSE;
+void ledger_free(struct ledger **ledger);
+struct ledger_port ledger_port(struct ledger *ledger);
+
+/* The schema that this build is written for: the highest number in sql/. */
+#define LEDGER_SCHEMA_VERSION 1
+
+/*
+ * Connects and asks: server version (into `version`), schema version, engine
+ * InnoDB, the unique keys, strict mode.  NOT_DONE with a text that says what to
+ * do when something is missing.
+ */
+enum outcome ledger_check(struct ledger *ledger, int64_t deadline_ns,
+    char version[64], struct err *err);
+
+/* ---- the operator's hand: flashgatectl only ------------------------------------ */
+
+/* Version that the database has, 0: no schema. */
+enum outcome ledger_schema_version(struct ledger *ledger, unsigned *version,
+    struct err *err);
+/* Runs one numbered file of sql/ (statements end in ";\n"; see sql/README). */
+enum outcome ledger_schema_apply(struct ledger *ledger, const char *path,
+    struct err *err);
+
+/* `sale->id` and `sale->claim_key` are set by it.  NOT_DONE when the slug is
+ * taken. */
+enum outcome ledger_sale_create(struct ledger *ledger, struct sale *sale,
+    const char *actor, struct err *err);
+enum outcome ledger_sale_find(struct ledger *ledger, struct strv slug,
+    struct sale *out, bool *found, struct wall *now, struct err *err);
+/* Newest first, drafts too. */
+enum outcome ledger_sale_list(struct ledger *ledger, struct sale *out,
+    size_t max, size_t *n, struct wall *now, struct err *err);
+/* Compare-and-set; *won false when the state was not `from` any more. */
+enum outcome ledger_sale_set_state(struct ledger *ledger, struct sale_id id,
+    enum sale_state from, enum sale_state to, const char *actor, bool *won,
+    struct err *err);
+/*
+ * Compare-and-set of the stock.  Shrinking is refused (*won false) while a sold
+ * unit lies above `to`.
+ */
+enum outcome ledger_sale_set_stock(struct ledger *ledger, struct sale_id id,
+    uint32_t from, uint32_t to, const char *actor, bool *won, struct err *err);
+/* Appends to the audit table: `what` is a verb, `detail` JSON or "". */
+enum outcome ledger_audit(struct ledger *ledger, struct sale_id id,
+    const char *actor, const char *what, const char *detail, struct err *err);
+/* Every order of a sale, sold ones and (if asked) the rest, by claim: keyset
+ * paging; pass the last claim, or NULL at first. */
+enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
+    bool all, const struct claim_id *after, struct order *out, size_t max,
+    size_t *n, struct err *err);
+
+#endif

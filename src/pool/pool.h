@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A master and its groups of children.  Knows processes, sockets and signals;
+ * knows nothing of FastCGI, HTTP or sales.  The only header of this folder that
+ * others include.
+ *
+ * A group is a name, a number of children and a struct pool_app: what a child
+ * of it does.  A group with a listening socket serves connections, one request
+ * at a time, over as many kept connections as the front end likes; a group
+ * without one ticks.
+ */
+#ifndef POOL_POOL_H
+#define POOL_POOL_H
+
+#include "base/attr.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct pool_child; /* a child's view of itself */
+
+enum pool_next {
+	POOL_KEEP,  /* the connection is open, and the peer may send again */
+	POOL_CLOSED /* serve() has closed the descriptor */
+};
+
+/* What a child does.  Every function runs in the child. */
+struct pool_app {
+	/*
+	 * After the fork, before the first work: connect, allocate.  False ends
+	 * the child with exit code 70; the master logs `err` and tries again
+	 * with a growing pause.
+	 */
+	bool (*open)(void *ctx, struct pool_child *child, struct err *err);
+	/*
+	 * One request on a connection that has bytes to read.  The descriptor is
+	 * blocking, close-on-exec, with SO_RCVTIMEO and SO_SNDTIMEO set.
+	 * NULL for a group that ticks.
+	 */
+	enum pool_next (*serve)(void *ctx, int fd);
+	/* The child is about to block with nothing to do; may be NULL. */
+	void (*idle)(void *ctx);
+	/*
+	 * Periodic work; returns the milliseconds until the next.  NULL for
+	 * none.  The first tick comes right after open().
+	 */
+	int64_t (*tick)(void *ctx);
+	/* The mirror of open(), when the child leaves in order; may be NULL. */
+	void (*close)(void *ctx);
+	void *ctx; /* made in the master before the fork; copied by it */
+};
+
+/* What a child may ask and say. */
+bool pool_child_draining(const struct pool_child *child);
+/* 0.. within its group. */
+unsigned pool_child_index(const struct pool_child *child);
+/* True when the peer of a connection has hung up (nobody waits any more). */
+bool pool_peer_gone(int fd);
+
+/* How a listening socket is made; see flashgate.conf(5), "listen". */
+struct pool_listen_conf {
+	/* "/path", "ip:port", "[v6]:port", "port" */
+	const char *address;
+	int backlog; /* -1: the system's maximum */
+	const char *owner, *group; /* name or number; NULL: ours */
+	mode_t mode;		   /* of a Unix socket */
+};
+
+/*
+ * Binds and listens: non-blocking, close-on-exec.  A Unix socket that somebody
+ * still answers on is refused, a stale one replaced.  -1 with `err`.
+ */
+int pool_listen_open(const struct pool_listen_conf *conf, struct err *err)
+	ATTR_MUSTUSE;
+/* Closes, and unlinks a Unix socket. */
+void pool_listen_close(const struct pool_listen_conf *conf, int fd);
+
+struct pool_group {
+	const char *name; /* in logs and process titles */
+	const struct pool_app *app;
+	int listen_fd;	       /* -1: none */
+	unsigned max_children; /* pm = static: exactly so many */
+	uint64_t max_requests; /* a child leaves after so many; 0: never */
+	unsigned io_timeout_ms; /* SO_RCVTIMEO, SO_SNDTIMEO of a connection */
+	unsigned keep_max;	/* kept connections a child holds at most */
+};
+
+#define POOL_GROUPS_MAX 8
+
+struct pool_conf {
+	const struct pool_group *groups;
+	size_t ngroups;
+	const char *pid_file; /* NULL: none */
+	/* Grace of a stop before TERM becomes KILL. */
+	unsigned control_timeout_ms;
+	/* Children run as this user and group when the master is root. */
+	const char *user, *group;
+	/* Called in the master once every group is complete for the first time;
+	 * may be NULL. */
+	void (*ready)(void *ctx);
+	void *ready_ctx;
+};
+
+/*
+ * Runs until told to stop (TERM, QUIT or INT: graceful within
+ * control_timeout_ms; a second one: at once).  USR1 reopens the log in master
+ * and children.  Returns an exit code of sysexits: 0 after an orderly stop.
+ * Children never return from it.
+ */
+int pool_run(const struct pool_conf *conf);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ports that fail on purpose: each wraps another port and makes chosen calls
+ * NOT_DONE, UNKNOWN and applied, or UNKNOWN and not applied.  One process.
+ */
+#ifndef SALE_FAULT_H
+#define SALE_FAULT_H
+
+#include "sale/ports.h"
+
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_NOT_DONE,
+	FAULT_UNKNOWN_APPLIED,	/* the store did it, the answer was lost */
+	FAULT_UNKNOWN_NOT_APPLIED
+};
+
+enum fault_call {
+	FAULT_GATE_CLAIM,
+	FAULT_GATE_RELEASE,
+	FAULT_GATE_HEAL,
+	FAULT_GATE_REKEY,
+	FAULT_GATE_LEASES,
+	FAULT_GATE_GAUGE,
+	FAULT_GATE_SEED,
+	FAULT_GATE_OWN,
+	FAULT_GATE_PUBLISH,
+	FAULT_GATE_CONFIRM, /* any kind but NONE: the confirm is lost */
+	FAULT_LEDGER_READY,
+	FAULT_LEDGER_RECORD,
+	FAULT_LEDGER_VOID,
+	FAULT_LEDGER_FIND,
+	FAULT_LEDGER_FIND_UNIT,
+	FAULT_LEDGER_FIND_CUSTOMER,
+	FAULT_LEDGER_SALE,
+	FAULT_LEDGER_EPOCH_BEGIN,
+	FAULT_LEDGER_EPOCH_END,
+	FAULT_CALL_COUNT
+};
+
+#define FAULT_PLAN_MAX 16
+
+struct fault_plan {
+	struct {
+		enum fault_call call;
+		unsigned nth; /* 1: the first such call; 0: every one */
+		enum fault_kind kind;
+	} step[FAULT_PLAN_MAX];
+	size_t n;
+	unsigned calls[FAULT_CALL_COUNT]; /* counted as they come */
+	const struct gate_port *gate;	  /* wrapped; borrowed */
+	const struct ledger_port *ledger;
+};
+
+void fault_plan_add(struct fault_plan *plan, enum fault_call call, unsigned nth,
+    enum fault_kind kind);
+struct gate_port fault_gate_port(struct fault_plan *plan);
+struct ledger_port fault_ledger_port(struct fault_plan *plan);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The sales in shared memory: one writer, lock-free readers. */
+#include "config.h"
+
+#include "sale/table.h"
+#include "base/bug.h"
+
+#include <stdlib.h>
+
+size_t sale_table_bytes(void)
+{
+	return sizeof(struct sale_table);
+}
+
+void sale_table_init(struct sale_table *table)
+{
+	memset(table, 0, sizeof(*table));
+}
+
+static void row_write(struct sale_table *table, size_t i,
+    const struct sale_entry *entry)
+{
+	seqlock_write(&table->rows[i].lock, &table->rows[i].entry, entry,
+	    sizeof(*entry));
+}
+
+/*
+ * A gauge outlives the refresh of its sale's row, as long as the row still is
+ * about the same generation of the gate.
+ */
+static void gauge_carry(
+    const struct sale_table *table, struct sale_entry *entry)
+{
+	for (size_t i = 0; i < table->head.n; i++) {
+		const struct sale_entry *old = &table->rows[i].entry;
+
+		if (old->sale.id.v != entry->sale.id.v)
+			continue;
+		entry->gauge = old->gauge;
+		entry->gauge_fresh = old->gauge_fresh;
+		return;
+	}
+}
+
+enum outcome sale_table_refresh(struct sale_table *table,
+    const struct ledger_port *ledger, const struct clock *clock,
+    int64_t deadline_ns, struct err *err)
+{
+	static struct sale sales[SALE_TABLE_MAX]; /* one writer a process */
+	static struct sale_entry fresh[SALE_TABLE_MAX];
+	struct sale_table_head head;
+	struct wall ledger_now;
+	enum outcome out;
+	size_t n;
+
+	out = ledger->sales(ledger->ctx, deadline_ns, sales, SALE_TABLE_MAX, &n,
+	    &ledger_now, err);
+	if (out != OUT_DONE)
+		return out;
+	BUG_ON(n > SALE_TABLE_MAX);
+	for (size_t i = 0; i < n; i++) {
+		fresh[i] = (struct sale_entry){.sale = sales[i]};
+		gauge_carry(table, &fresh[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		row_write(table, i, &fresh[i]);
+	head.n = (uint32_t)n;
+	head.refreshed_ns = clock->mono_ns(clock->ctx);
+	head.ledger_offset_us = ledger_now.us - clock->wall(clock->ctx).us;
+	seqlock_write(&table->head_lock, &table->head, &head, sizeof(head));
+	return OUT_DONE;
+}
+
+void sale_table_gauge(struct sale_table *table, struct sale_id sale,
+    const struct gate_gauge *gauge, bool fresh)
+{
+	for (size_t i = 0; i < table->head.n; i++) {
+		struct sale_entry entry = table->rows[i].entry;
+
+		if (entry.sale.id.v != sale.v)
+			continue;
+		if (fresh)
+			entry.gauge = *gauge;
+		entry.gauge_fresh = fresh;
+		row_write(table, i, &entry);
+		return;
+	}
+}
+
+bool sale_table_head_read(
+    const struct sale_table *table, struct sale_table_head *out)
+{
+	return seqlock_read(
+		   &table->head_lock, &table->head, out, sizeof(*out)) &&
+	    out->refreshed_ns != 0;
+}
+
+bool sale_table_row(
+    const struct sale_table *table, size_t i, struct sale_entry *out)
+{
+	BUG_ON(i >= SALE_TABLE_MAX);
+	return seqlock_read(
+	    &table->rows[i].lock, &table->rows[i].entry, out, sizeof(*out));
+}
+
+bool sale_table_find(const struct sale_table *table, struct strv slug,
+    struct sale_entry *out)
+{
+	struct sale_table_head head;
+
+	if (!sale_table_head_read(table, &head))
+		return false;
+	for (size_t i = 0; i < head.n; i++)
+		if (sale_table_row(table, i, out) &&
+		    strv_eq(slug, strv_c(out->sale.slug)))
+			return true;
+	return false;
+}
+
+struct wall sale_table_now(
+    const struct sale_table_head *head, const struct clock *clock)
+{
+	return (struct wall){
+	    clock->wall(clock->ctx).us + head->ledger_offset_us};
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sales as the workers see them: a table in shared memory (or, for a lone
+ * worker, in its own), written by the keeper from the ledger a few times a
+ * second, read without a lock.  It answers what needs no store: which sale,
+ * which window, how many are left.  It is never the judge: the ledger's guard
+ * is.  No pointers inside.
+ */
+#ifndef SALE_TABLE_H
+#define SALE_TABLE_H
+
+#include "base/seqlock.h"
+#include "sale/ports.h"
+
+#define SALE_TABLE_MAX 64
+
+struct sale_entry {
+	struct sale sale;
+	struct gate_gauge gauge; /* known == false: not (yet) read */
+	bool gauge_fresh;	 /* the last reading of the gauge succeeded */
+};
+
+struct sale_table {
+	struct seqlock head_lock;
+	struct sale_table_head {
+		uint32_t n;
+		int64_t refreshed_ns;	  /* mono_ns() of the last success, 0: never */
+		int64_t ledger_offset_us; /* ledger clock minus our wall clock */
+	} head;
+	struct {
+		struct seqlock lock;
+		struct sale_entry entry;
+	} rows[SALE_TABLE_MAX];
+};
+
+size_t sale_table_bytes(void);
+void sale_table_init(struct sale_table *table);
+
+/* Writer side (the keeper, or a lone worker). */
+enum outcome sale_table_refresh(struct sale_table *table,
+    const struct ledger_port *ledger, const struct clock *clock,
+    int64_t deadline_ns, struct err *err);
+void sale_table_gauge(struct sale_table *table, struct sale_id sale,
+    const struct gate_gauge *gauge, bool fresh);
+
+/* Reader side.  False when the table was never filled or kept changing. */
+bool sale_table_head_read(const struct sale_table *table,
+    struct sale_table_head *out) ATTR_MUSTUSE;
+/* Row `i` < head.n. */
+bool sale_table_row(const struct sale_table *table, size_t i,
+    struct sale_entry *out) ATTR_MUSTUSE;
+bool sale_table_find(const struct sale_table *table, struct strv slug,
+    struct sale_entry *out) ATTR_MUSTUSE;
+/* Our wall clock, corrected to the ledger's. */
+struct wall sale_table_now(
+    const struct sale_table_head *head, const struct clock *clock);
+
+#endif

@@ -1,0 +1,56 @@
+# Tests.  Unit tests (Check) link only the layers that they may see.  *.it are
+# integration tests against private servers; without the servers they are
+# skipped, unless FG_REQUIRE_SERVERS is set (./check sets it).
+TEST_EXTENSIONS = .sh .it
+TAP_ENV = AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = env $(TAP_ENV)
+SH_LOG_DRIVER = env $(TAP_ENV)
+IT_LOG_DRIVER = env $(TAP_ENV)
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+	REDIS_SERVER='$(REDIS_SERVER)' MARIADBD='$(MARIADBD)' NGINX='$(NGINX)' \
+	MANDOC='$(MANDOC)' CC='$(CC)' \
+	CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent CK_TIMEOUT_MULTIPLIER=5; \
+	export top_srcdir top_builddir REDIS_SERVER MARIADBD NGINX MANDOC CC \
+	CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_TIMEOUT_MULTIPLIER;
+
+TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
+# Unit tests: run by check-unit and check-valgrind as well.
+unit_tests =
+
+dist_check_SCRIPTS += %reldir%/layers.sh
+TESTS += %reldir%/layers.sh
+EXTRA_DIST += %reldir%/unit.h %reldir%/tap.sh
+dist_check_SCRIPTS += %reldir%/with-servers
+EXTRA_DIST += scripts/servers.sh
+
+if HAVE_CHECK
+include tests/base/local.mk
+include tests/pool/local.mk
+include tests/fcgi/local.mk
+include tests/sale/local.mk
+include tests/gate/local.mk
+include tests/ledger/local.mk
+include tests/web/local.mk
+include tests/prog/local.mk
+endif
+include tests/it/local.mk
+
+check_PROGRAMS += $(unit_tests)
+TESTS += $(unit_tests)
+
+check-unit: $(unit_tests)
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests)'
+
+# Every unit test once under memcheck, without fork, so that a leak is one.
+check-valgrind: $(unit_tests)
+	@test -n '$(VALGRIND)' || { echo 'valgrind is not installed' >&2; exit 1; }
+	@for t in $(unit_tests); do \
+	    echo "valgrind $$t"; \
+	    CK_FORK=no CK_VERBOSITY=minimal CK_TIMEOUT_MULTIPLIER=50 \
+	    '$(VALGRIND)' -q --error-exitcode=1 --leak-check=full \
+	    --show-leak-kinds=definite,possible \
+	    --errors-for-leak-kinds=definite --trace-children=no \
+	    --suppressions='$(top_srcdir)/tests/valgrind.supp' ./$$t || exit 1; \
+	done
+EXTRA_DIST += %reldir%/valgrind.supp
