@@ -11,9 +11,9 @@
 #include "sale/ports.h"
 
 enum unit_fault {
-	UNIT_HOMELESS,	 /* neither free, leased nor sold: a leak */
+	UNIT_HOMELESS, /* neither free, leased nor sold: a leak */
 	UNIT_TWICE_FREE, /* in the free list more than once */
-	UNIT_FREE_SOLD,	 /* for sale although sold: the unique key will refuse */
+	UNIT_FREE_SOLD, /* for sale although sold: the unique key will refuse */
 	UNIT_FREE_LEASED,
 	UNIT_LEASED_SOLD, /* leased to one claim, sold to another */
 	UNIT_OUT_OF_BOUNDS,
@@ -31,7 +31,7 @@ struct unit_finding {
 
 struct audit_report {
 	struct gate_gauge gauge; /* known == false: the gate has no such sale */
-	bool epoch_matches;	 /* gate and ledger are of the same epoch */
+	bool epoch_matches; /* gate and ledger are of the same epoch */
 	uint64_t free, leased, sold, confirm_pending;
 	uint64_t faults[UNIT_FAULT_COUNT];
 	uint64_t total_faults;

@@ -11,7 +11,7 @@
 enum fault_kind {
 	FAULT_NONE,
 	FAULT_NOT_DONE,
-	FAULT_UNKNOWN_APPLIED,	/* the store did it, the answer was lost */
+	FAULT_UNKNOWN_APPLIED, /* the store did it, the answer was lost */
 	FAULT_UNKNOWN_NOT_APPLIED
 };
 
@@ -48,7 +48,7 @@ struct fault_plan {
 	} step[FAULT_PLAN_MAX];
 	size_t n;
 	unsigned calls[FAULT_CALL_COUNT]; /* counted as they come */
-	const struct gate_port *gate;	  /* wrapped; borrowed */
+	const struct gate_port *gate; /* wrapped; borrowed */
 	const struct ledger_port *ledger;
 };
 

@@ -19,8 +19,8 @@ bool claim_parse(struct strv text, struct claim_id *out)
 static bool customer_char(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	    (c >= '0' && c <= '9') ||
-	    (c != '\0' && strchr("_.@:+-", c) != NULL);
+	       (c >= '0' && c <= '9') ||
+	       (c != '\0' && strchr("_.@:+-", c) != NULL);
 }
 
 bool customer_parse(struct strv text, struct customer *out)

@@ -3,8 +3,14 @@ noinst_LIBRARIES += libsale.a
 libsale_a_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 libsale_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libsale_a_SOURCES = \
+	%reldir%/audit.c %reldir%/audit.h \
+	%reldir%/buy.c %reldir%/buy.h \
+	%reldir%/buy_clash.c %reldir%/buy_int.h \
+	%reldir%/claim.c \
 	%reldir%/ids.c %reldir%/ids.h \
 	%reldir%/ports.c %reldir%/ports.h \
+	%reldir%/reap.c %reldir%/reap.h \
+	%reldir%/rebuild.c %reldir%/rebuild.h \
 	%reldir%/sale.c %reldir%/sale.h \
 	%reldir%/table.c %reldir%/table.h
 
@@ -12,6 +18,6 @@ libsale_a_SOURCES = \
 check_LIBRARIES += libsalemem.a
 libsalemem_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libsalemem_a_SOURCES = \
-	%reldir%/fault.h \
-	%reldir%/mem.h
+	%reldir%/fault.c %reldir%/fault.h \
+	%reldir%/mem.h %reldir%/mem_gate.c %reldir%/mem_ledger.c
 EXTRA_DIST += %reldir%/.may_include

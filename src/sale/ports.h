@@ -60,14 +60,14 @@ struct claim_chain {
 };
 
 enum gate_answer {
-	GATE_TAKEN,   /* a unit popped and leased to chain[0], in one step */
-	GATE_SAME,    /* chain[attempt] already holds this unit: same unit again */
-	GATE_MINE,    /* a slot names one of the chain, and no lease is left: it
+	GATE_TAKEN, /* a unit popped and leased to chain[0], in one step */
+	GATE_SAME, /* chain[attempt] already holds this unit: same unit again */
+	GATE_MINE, /* a slot names one of the chain, and no lease is left: it
 		       * was confirmed; the ledger has the row */
-	GATE_LIMIT,   /* every slot of the customer is held by other claims */
-	GATE_SOFT,    /* no free unit, but claims are undecided: ask again */
-	GATE_GONE,    /* no free unit and no undecided claim in this epoch */
-	GATE_EPOCH,   /* the gate is of another epoch (`epoch` says which) */
+	GATE_LIMIT, /* every slot of the customer is held by other claims */
+	GATE_SOFT, /* no free unit, but claims are undecided: ask again */
+	GATE_GONE, /* no free unit and no undecided claim in this epoch */
+	GATE_EPOCH, /* the gate is of another epoch (`epoch` says which) */
 	GATE_NO_SALE, /* the gate does not know the sale: lost, never "sold out" */
 	GATE_ANSWER_COUNT
 };
@@ -76,11 +76,11 @@ const char *gate_answer_name(enum gate_answer answer);
 
 struct gate_ticket {
 	enum gate_answer answer;
-	uint32_t unit;	    /* TAKEN, SAME */
-	uint32_t slot;	    /* TAKEN, SAME: 1..limit */
-	size_t attempt;	    /* SAME, MINE: which of the chain */
+	uint32_t unit; /* TAKEN, SAME */
+	uint32_t slot; /* TAKEN, SAME: 1..limit */
+	size_t attempt; /* SAME, MINE: which of the chain */
 	uint32_t slots_held; /* GONE, SOFT: slots of this customer in use */
-	uint32_t epoch;	    /* EPOCH: the gate's own */
+	uint32_t epoch; /* EPOCH: the gate's own */
 };
 
 /* Why a claim's unit goes back to the free list. */
@@ -102,7 +102,7 @@ struct gate_lease {
 };
 
 struct gate_gauge {
-	bool known;	/* false: no meta, the gate has lost the sale */
+	bool known; /* false: no meta, the gate has lost the sale */
 	uint32_t epoch; /* of meta */
 	uint32_t units; /* numbered units that this gate was seeded with */
 	uint32_t limit;
@@ -203,8 +203,8 @@ struct gate_port {
 
 enum ledger_record {
 	LEDGER_RECORDED, /* committed */
-	LEDGER_FENCED,	 /* 0 rows: the guard refused; read the sale to see why */
-	LEDGER_CLASH	 /* 1062: a row is in the way; read which */
+	LEDGER_FENCED, /* 0 rows: the guard refused; read the sale to see why */
+	LEDGER_CLASH /* 1062: a row is in the way; read which */
 };
 
 struct ledger_port {

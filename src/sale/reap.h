@@ -23,10 +23,10 @@ struct reap_memory {
 };
 
 struct reap_counts {
-	uint32_t expired;   /* leases that had run out */
-	uint32_t voided;    /* decided void, unit returned */
+	uint32_t expired; /* leases that had run out */
+	uint32_t voided; /* decided void, unit returned */
 	uint32_t confirmed; /* were sold, lease dropped */
-	uint32_t skipped;   /* could not be decided now: next tick */
+	uint32_t skipped; /* could not be decided now: next tick */
 };
 
 struct reaper {

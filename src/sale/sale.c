@@ -25,7 +25,8 @@ static const char *const status_names[] = {
     [ORDER_VOID] = "void",
     [ORDER_CANCELLED] = "cancelled",
 };
-_Static_assert(ARRAY_LEN(status_names) == ORDER_STATUS_COUNT, "a name for each");
+_Static_assert(
+    ARRAY_LEN(status_names) == ORDER_STATUS_COUNT, "a name for each");
 
 /* Index of `text` among the names, or -1. */
 static int name_find(struct strv text, const char *const *names, size_t n)

@@ -24,11 +24,11 @@ enum sale_mode {
 
 /* The names are the ledger's ENUM values, and the API's. */
 enum sale_state {
-	SALE_STATE_DRAFT,   /* created, never opened: invisible to shoppers */
-	SALE_STATE_OPEN,    /* sells inside its window */
-	SALE_STATE_PAUSED,  /* by the operator; nothing is sold */
+	SALE_STATE_DRAFT, /* created, never opened: invisible to shoppers */
+	SALE_STATE_OPEN, /* sells inside its window */
+	SALE_STATE_PAUSED, /* by the operator; nothing is sold */
 	SALE_STATE_REBUILD, /* its gate is being made anew; nothing is sold */
-	SALE_STATE_CLOSED,  /* for good */
+	SALE_STATE_CLOSED, /* for good */
 	SALE_STATE_COUNT
 };
 
@@ -37,10 +37,10 @@ bool sale_mode_parse(struct strv text, enum sale_mode *out) ATTR_MUSTUSE;
 const char *sale_state_name(enum sale_state state);
 bool sale_state_parse(struct strv text, enum sale_state *out) ATTR_MUSTUSE;
 
-#define SALE_SLUG_MAX	      63  /* [a-z0-9] and inner hyphens */
-#define SALE_TITLE_MAX	      200 /* bytes of UTF-8 */
-#define SALE_KEY_BYTES	      32
-#define SALE_STOCK_MAX	      10000000u
+#define SALE_SLUG_MAX         63 /* [a-z0-9] and inner hyphens */
+#define SALE_TITLE_MAX        200 /* bytes of UTF-8 */
+#define SALE_KEY_BYTES        32
+#define SALE_STOCK_MAX        10000000u
 #define SALE_PER_CUSTOMER_MAX 16u
 
 struct sale {
@@ -48,14 +48,15 @@ struct sale {
 	char slug[SALE_SLUG_MAX + 1];
 	char title[SALE_TITLE_MAX + 1];
 	struct money price;
-	uint32_t stock;	       /* units are numbered 1..stock */
+	uint32_t stock; /* units are numbered 1..stock */
 	uint32_t per_customer; /* limit, 1..SALE_PER_CUSTOMER_MAX */
-	struct wall opens;     /* 0: no bound; inclusive */
-	struct wall closes;    /* 0: no bound; exclusive */
+	struct wall opens; /* 0: no bound; inclusive */
+	struct wall closes; /* 0: no bound; exclusive */
 	enum sale_mode mode;
 	enum sale_state state;
 	uint32_t epoch; /* generation of the gate; 0 before the first opening */
-	uint8_t claim_key[SALE_KEY_BYTES]; /* secret; never logged, never sent */
+	uint8_t
+	    claim_key[SALE_KEY_BYTES]; /* secret; never logged, never sent */
 };
 
 /* True for 1..63 of [a-z0-9-] that neither begin nor end with a hyphen. */
@@ -75,7 +76,7 @@ enum sale_phase sale_phase_at(const struct sale *sale, struct wall now);
 /* orders.status in the ledger.  `sold` alone occupies a unit and a slot. */
 enum order_status {
 	ORDER_SOLD,
-	ORDER_VOID,	 /* the claim was given up; it can never be sold */
+	ORDER_VOID, /* the claim was given up; it can never be sold */
 	ORDER_CANCELLED, /* was sold, was given back */
 	ORDER_STATUS_COUNT
 };
@@ -84,7 +85,7 @@ const char *order_status_name(enum order_status status);
 bool order_status_parse(struct strv text, enum order_status *out) ATTR_MUSTUSE;
 
 #define PAYLOAD_HASH_BYTES 8
-#define ORDER_REF_MAX	   64
+#define ORDER_REF_MAX      64
 
 /* The outcome row of a claim; an order when it is sold. */
 struct order {
@@ -94,10 +95,11 @@ struct order {
 	enum order_status status;
 	uint32_t unit; /* 0 unless sold */
 	uint32_t slot; /* 1..per_customer, 0 unless sold */
-	struct customer customer; /* n == 0: unknown (a void of a lost record) */
+	struct customer
+	    customer; /* n == 0: unknown (a void of a lost record) */
 	uint8_t payload_hash[PAYLOAD_HASH_BYTES];
 	char ref[ORDER_REF_MAX + 1]; /* the shop's own reference, "" without */
-	struct wall created;	     /* by the ledger's clock */
+	struct wall created; /* by the ledger's clock */
 };
 
 #endif

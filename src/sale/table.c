@@ -17,11 +17,11 @@ void sale_table_init(struct sale_table *table)
 	memset(table, 0, sizeof(*table));
 }
 
-static void row_write(struct sale_table *table, size_t i,
-    const struct sale_entry *entry)
+static void row_write(
+    struct sale_table *table, size_t i, const struct sale_entry *entry)
 {
-	seqlock_write(&table->rows[i].lock, &table->rows[i].entry, entry,
-	    sizeof(*entry));
+	seqlock_write(
+	    &table->rows[i].lock, &table->rows[i].entry, entry, sizeof(*entry));
 }
 
 /*
@@ -92,7 +92,7 @@ bool sale_table_head_read(
 {
 	return seqlock_read(
 		   &table->head_lock, &table->head, out, sizeof(*out)) &&
-	    out->refreshed_ns != 0;
+	       out->refreshed_ns != 0;
 }
 
 bool sale_table_row(
@@ -103,8 +103,8 @@ bool sale_table_row(
 	    &table->rows[i].lock, &table->rows[i].entry, out, sizeof(*out));
 }
 
-bool sale_table_find(const struct sale_table *table, struct strv slug,
-    struct sale_entry *out)
+bool sale_table_find(
+    const struct sale_table *table, struct strv slug, struct sale_entry *out)
 {
 	struct sale_table_head head;
 

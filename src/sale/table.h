@@ -17,15 +17,17 @@
 struct sale_entry {
 	struct sale sale;
 	struct gate_gauge gauge; /* known == false: not (yet) read */
-	bool gauge_fresh;	 /* the last reading of the gauge succeeded */
+	bool gauge_fresh; /* the last reading of the gauge succeeded */
 };
 
 struct sale_table {
 	struct seqlock head_lock;
 	struct sale_table_head {
 		uint32_t n;
-		int64_t refreshed_ns;	  /* mono_ns() of the last success, 0: never */
-		int64_t ledger_offset_us; /* ledger clock minus our wall clock */
+		int64_t
+		    refreshed_ns; /* mono_ns() of the last success, 0: never */
+		int64_t
+		    ledger_offset_us; /* ledger clock minus our wall clock */
 	} head;
 	struct {
 		struct seqlock lock;
@@ -44,8 +46,8 @@ void sale_table_gauge(struct sale_table *table, struct sale_id sale,
     const struct gate_gauge *gauge, bool fresh);
 
 /* Reader side.  False when the table was never filled or kept changing. */
-bool sale_table_head_read(const struct sale_table *table,
-    struct sale_table_head *out) ATTR_MUSTUSE;
+bool sale_table_head_read(
+    const struct sale_table *table, struct sale_table_head *out) ATTR_MUSTUSE;
 /* Row `i` < head.n. */
 bool sale_table_row(const struct sale_table *table, size_t i,
     struct sale_entry *out) ATTR_MUSTUSE;

@@ -1,1 +1,11 @@
-# sale: tests
+# sale: the purchase against memory and failing ports, and what it is made of
+SALE_TEST_LIBS = libsale.a libsalemem.a libsale.a libbase.a \
+	$(CHECK_LIBS) $(CRYPTO_LIBS)
+
+unit_tests += %reldir%/test_sale %reldir%/test_buy
+%canon_reldir%_test_sale_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_sale_SOURCES = %reldir%/test_sale.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_sale_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_buy_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_buy_SOURCES = %reldir%/test_buy.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_buy_LDADD = $(SALE_TEST_LIBS)

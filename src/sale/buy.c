@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The purchase, told in order:
+ *
+ *	identify   who asks for what: the claim id
+ *	admit      does the sale sell now, can the ledger be written to
+ *	claim      one gate call: a unit, leased to the claim
+ *	record     one ledger call: the guarded insert
+ *	confirm    the gate may forget the lease
+ *	answer
+ *
+ * and three detours: look_up (the gate knows this customer already), fenced
+ * (the guard refused the insert), clash (a row was in the way).
+ *
+ * Nothing here gives a unit back unless the claim's row was read; a claim that
+ * cannot be decided now stays leased, and the keeper decides it.
+ */
+#include "config.h"
+
+#include "sale/buy_int.h"
+#include "base/bug.h"
+
+/*
+ * How long after `closes` an insert that passed the guard just before may
+ * still be on its way to its commit: within it, "ended" would be a guess.
+ */
+#define ENDED_GRACE_US (2 * US_PER_S)
+
+/* ---- small words ---------------------------------------------------------------- */
+
+enum step buy_answer(struct buying *b, enum verdict verdict)
+{
+	b->result->verdict = verdict;
+	return STEP_ANSWER;
+}
+
+void buy_event_note(struct buying *b, enum buy_event what)
+{
+	b->result->events |= 1u << what;
+}
+
+int64_t buy_now_ns(const struct buying *b)
+{
+	return b->buyer->clock->mono_ns(b->buyer->clock->ctx);
+}
+
+int64_t buy_gate_deadline(const struct buying *b)
+{
+	int64_t budget = buy_now_ns(b) + b->buyer->gate_timeout_ms * NS_PER_MS;
+
+	return budget < b->purchase->deadline_ns ? budget
+						 : b->purchase->deadline_ns;
+}
+
+struct gate_ref buy_gate_ref(const struct buying *b)
+{
+	return (struct gate_ref){b->sale.id, b->sale.epoch};
+}
+
+const struct claim_id *buy_claim(const struct buying *b)
+{
+	return &b->chain.id[b->attempt];
+}
+
+void buy_chain_make(struct buying *b, size_t n)
+{
+	for (; b->chain_made < n; b->chain_made++)
+		b->chain.id[b->chain_made] = claim_id_make(&b->sale,
+		    &b->purchase->customer, b->purchase->key, b->chain_made);
+}
+
+/* Index of `claim` in the chain, or CLAIM_ATTEMPTS. */
+static size_t chain_find(const struct buying *b, const struct claim_id *claim)
+{
+	size_t i = 0;
+
+	while (i < CLAIM_ATTEMPTS && !claim_eq(&b->chain.id[i], claim))
+		i++;
+	return i;
+}
+
+enum step buy_limit_reached(
+    struct buying *b, const struct order *rows, size_t n)
+{
+	memcpy(b->result->orders, rows, n * sizeof(rows[0]));
+	b->result->norders = n;
+	return buy_answer(b, VERDICT_LIMIT_REACHED);
+}
+
+/*
+ * A sold row of this very request was read.  With another payload it is not
+ * this request's: whoever sent no key of his own has simply bought already.
+ */
+enum step buy_replay(struct buying *b, const struct order *row)
+{
+	b->result->order = *row;
+	if (memcmp(row->payload_hash, b->purchase->payload_hash,
+		PAYLOAD_HASH_BYTES) == 0)
+		return buy_answer(
+		    b, b->ambiguous ? VERDICT_CREATED : VERDICT_REPLAYED);
+	if (b->purchase->key.p == NULL)
+		return buy_limit_reached(b, row, 1);
+	return buy_answer(b, VERDICT_KEY_REUSED);
+}
+
+bool buy_rows_read(struct buying *b, struct order *rows, size_t *n)
+{
+	const struct ledger_port *ledger = b->buyer->ledger;
+
+	return ledger->find_customer(ledger->ctx, b->sale.id,
+		   &b->purchase->customer, b->purchase->deadline_ns, rows,
+		   SALE_PER_CUSTOMER_MAX, n, &b->result->err) == OUT_DONE;
+}
+
+const struct order *buy_own_row(
+    struct buying *b, const struct order *rows, size_t n)
+{
+	buy_chain_make(b, CLAIM_ATTEMPTS);
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].status == ORDER_SOLD &&
+		    chain_find(b, &rows[i].claim) < CLAIM_ATTEMPTS)
+			return &rows[i];
+	return NULL;
+}
+
+/* ---- identify, admit --------------------------------------------------------- */
+
+static enum step step_identify(struct buying *b)
+{
+	b->sale = b->purchase->sale;
+	/* A second purchase cannot be told from a retry without a key. */
+	if (b->sale.per_customer > 1 && b->purchase->key.p == NULL)
+		return buy_answer(b, VERDICT_KEY_MISSING);
+	b->chain.n = b->sale.per_customer > 1 ? CLAIM_ATTEMPTS : 1;
+	buy_chain_make(b, b->chain.n);
+	return STEP_ADMIT;
+}
+
+/*
+ * The sale does not sell.  Whoever bought while it did may still be asking for
+ * the answer that got lost, and must not hear a final "no".
+ */
+static enum step not_selling(
+    struct buying *b, enum sale_phase phase, struct wall now)
+{
+	struct order rows[SALE_PER_CUSTOMER_MAX];
+	const struct order *own;
+	size_t n;
+	bool known = buy_rows_read(b, rows, &n);
+
+	if (known) {
+		own = buy_own_row(b, rows, n);
+		if (own != NULL)
+			return buy_replay(b, own);
+	}
+	switch (phase) {
+	case SALE_PHASE_PAUSED:
+		return buy_answer(b, VERDICT_PAUSED);
+	case SALE_PHASE_REBUILDING:
+		return buy_answer(b, VERDICT_REBUILDING);
+	case SALE_PHASE_ENDED:
+		if (!known)
+			return buy_answer(b, VERDICT_UNAVAILABLE);
+		/* A closed state waited for every running insert; a clock did
+		 * not. */
+		if (b->sale.state != SALE_STATE_CLOSED &&
+		    now.us < b->sale.closes.us + ENDED_GRACE_US)
+			return buy_answer(b, VERDICT_TRY_AGAIN);
+		return buy_answer(b, VERDICT_ENDED);
+	case SALE_PHASE_NOT_OPEN:
+	case SALE_PHASE_SELLING:
+		break;
+	}
+	BUG("a selling sale does not get here");
+}
+
+static enum step step_admit(struct buying *b)
+{
+	const struct ledger_port *ledger = b->buyer->ledger;
+	enum sale_phase phase = sale_phase_at(&b->sale, b->purchase->now);
+
+	if (phase == SALE_PHASE_NOT_OPEN)
+		return buy_answer(b, VERDICT_NOT_OPEN);
+	if (phase != SALE_PHASE_SELLING)
+		return not_selling(b, phase, b->purchase->now);
+	/* Nothing is claimed that cannot be recorded. */
+	if (ledger->ready(ledger->ctx, b->purchase->deadline_ns,
+		&b->result->err) != OUT_DONE)
+		return buy_answer(b, VERDICT_UNAVAILABLE);
+	return STEP_CLAIM;
+}
+
+/* ---- claim ------------------------------------------------------------------- */
+
+/*
+ * The gate is of another generation than the sale we know: read the sale once
+ * more, and go on only if the ledger agrees with the gate.
+ */
+static enum step claim_resync(struct buying *b)
+{
+	const struct ledger_port *ledger = b->buyer->ledger;
+	struct sale fresh;
+	struct wall now;
+	bool found;
+
+	if (b->resynced)
+		return buy_answer(b, VERDICT_REBUILDING);
+	b->resynced = true;
+	if (ledger->sale(ledger->ctx, b->sale.id, b->purchase->deadline_ns,
+		&fresh, &found, &now, &b->result->err) != OUT_DONE)
+		return buy_answer(b, VERDICT_UNAVAILABLE);
+	if (!found || fresh.epoch != b->ticket.epoch)
+		return buy_answer(b, VERDICT_REBUILDING);
+	b->sale = fresh;
+	return STEP_CLAIM;
+}
+
+static enum step claim_answered(struct buying *b)
+{
+	switch (b->ticket.answer) {
+	case GATE_TAKEN:
+		b->attempt = 0;
+		return STEP_RECORD;
+	case GATE_SAME:
+		b->attempt = b->ticket.attempt;
+		return STEP_RECORD;
+	case GATE_MINE:
+	case GATE_LIMIT:
+		return STEP_LOOK_UP;
+	case GATE_SOFT:
+		return b->ticket.slots_held > 0
+			   ? STEP_LOOK_UP
+			   : buy_answer(b, VERDICT_TRY_AGAIN);
+	case GATE_GONE:
+		return b->ticket.slots_held > 0
+			   ? STEP_LOOK_UP
+			   : buy_answer(b, VERDICT_SOLD_OUT);
+	case GATE_EPOCH:
+		return claim_resync(b);
+	case GATE_NO_SALE:
+		/* An empty Redis is not "sold out". */
+		buy_event_note(b, BUY_EVENT_GATE_LOST);
+		err_set(&b->result->err, 0,
+		    "the gate does not know sale %s (epoch %u)", b->sale.slug,
+		    b->sale.epoch);
+		return buy_answer(b, VERDICT_REBUILDING);
+	case GATE_ANSWER_COUNT:
+		break;
+	}
+	BUG("no such gate answer");
+}
+
+static enum step step_claim(struct buying *b)
+{
+	const struct gate_port *gate = b->buyer->gate;
+	enum outcome out;
+
+	if (++b->rounds > ROUNDS_MAX ||
+	    buy_now_ns(b) >= b->purchase->deadline_ns)
+		return buy_answer(b, VERDICT_TRY_AGAIN);
+	b->claimed_ns = buy_now_ns(b);
+	out = gate->claim(gate->ctx, buy_gate_ref(b), &b->chain,
+	    &b->purchase->customer, buy_gate_deadline(b), &b->ticket,
+	    &b->result->err);
+	/* The same call again, on a new connection, gets the same unit. */
+	if (out == OUT_UNKNOWN)
+		out = gate->claim(gate->ctx, buy_gate_ref(b), &b->chain,
+		    &b->purchase->customer, buy_gate_deadline(b), &b->ticket,
+		    &b->result->err);
+	if (out != OUT_DONE)
+		return buy_answer(b, VERDICT_UNAVAILABLE);
+	return claim_answered(b);
+}
+
+/* ---- look_up: the gate knows the customer ---------------------------------------- */
+
+static enum step step_look_up(struct buying *b)
+{
+	struct order rows[SALE_PER_CUSTOMER_MAX];
+	const struct order *own;
+	size_t n;
+
+	if (!buy_rows_read(b, rows, &n))
+		return buy_answer(b, VERDICT_UNAVAILABLE);
+	own = buy_own_row(b, rows, n);
+	if (own != NULL)
+		return buy_replay(b, own);
+	/* Final: every slot is taken by a committed row of another claim. */
+	if (n >= b->sale.per_customer)
+		return buy_limit_reached(b, rows, n);
+	switch (b->ticket.answer) {
+	case GATE_LIMIT:
+		return buy_answer(b, VERDICT_IN_PROGRESS);
+	case GATE_GONE:
+		return buy_answer(b, VERDICT_SOLD_OUT);
+	case GATE_MINE:
+		/* Confirmed at the gate, yet not in the ledger: one of them has
+		 * lost history.  Say nothing final. */
+		err_set(&b->result->err, 0,
+		    "sale %s: the gate calls a claim sold that the ledger does "
+		    "not have",
+		    b->sale.slug);
+		return buy_answer(b, VERDICT_TRY_AGAIN);
+	case GATE_SOFT:
+	case GATE_TAKEN:
+	case GATE_SAME:
+	case GATE_EPOCH:
+	case GATE_NO_SALE:
+	case GATE_ANSWER_COUNT:
+		break;
+	}
+	return buy_answer(b, VERDICT_TRY_AGAIN);
+}
+
+/* ---- record --------------------------------------------------------------------- */
+
+void buy_order_fill(const struct buying *b, struct order *order)
+{
+	*order = (struct order){
+	    .claim = *buy_claim(b),
+	    .sale = b->sale.id,
+	    .epoch = b->sale.epoch,
+	    .status = ORDER_SOLD,
+	    .unit = b->ticket.unit,
+	    .slot = b->ticket.slot,
+	    .customer = b->purchase->customer,
+	};
+	memcpy(
+	    order->payload_hash, b->purchase->payload_hash, PAYLOAD_HASH_BYTES);
+	memcpy(order->ref, b->purchase->ref, sizeof(order->ref));
+}
+
+static enum step step_record(struct buying *b)
+{
+	const struct ledger_port *ledger = b->buyer->ledger;
+	struct order *order = &b->result->order;
+	enum ledger_record record;
+	enum outcome out = OUT_NOT_DONE;
+
+	/* Economy, not safety: such an insert would most likely meet a void. */
+	if (buy_now_ns(b) - b->claimed_ns > b->buyer->lease_ms * NS_PER_MS / 2)
+		return buy_answer(b, VERDICT_TRY_AGAIN);
+	buy_order_fill(b, order);
+	/* A second time: after UNKNOWN it is the same insert, which waits for
+	 * its twin and then clashes; after NOT_DONE it is the one retry. */
+	for (int tries = 0; tries < 2 && out != OUT_DONE; tries++) {
+		out = ledger->record(ledger->ctx, order,
+		    b->purchase->deadline_ns, &record, &b->result->err);
+		if (out == OUT_UNKNOWN) {
+			b->ambiguous = true;
+			buy_event_note(b, BUY_EVENT_AMBIGUOUS);
+		}
+	}
+	if (out != OUT_DONE)
+		return buy_answer(b, VERDICT_UNAVAILABLE);
+	switch (record) {
+	case LEDGER_RECORDED:
+		return STEP_CONFIRM;
+	case LEDGER_FENCED:
+		return STEP_FENCED;
+	case LEDGER_CLASH:
+		return STEP_CLASH;
+	}
+	BUG("no such record answer");
+}
+
+static enum step step_confirm(struct buying *b)
+{
+	const struct gate_port *gate = b->buyer->gate;
+
+	gate->confirm(gate->ctx, buy_gate_ref(b), buy_claim(b));
+	return buy_answer(b, VERDICT_CREATED);
+}
+
+/* ---- fenced: the guard refused --------------------------------------------------- */
+
+/*
+ * The claim stays leased: a sale that is paused for a moment, or not open by
+ * the ledger's clock yet, finds its claim again; else the keeper voids it.
+ */
+static enum step step_fenced(struct buying *b)
+{
+	const struct ledger_port *ledger = b->buyer->ledger;
+	uint32_t epoch = b->sale.epoch;
+	enum sale_phase phase;
+	struct sale fresh;
+	struct wall now;
+	bool found;
+
+	if (ledger->sale(ledger->ctx, b->sale.id, b->purchase->deadline_ns,
+		&fresh, &found, &now, &b->result->err) != OUT_DONE)
+		return buy_answer(b, VERDICT_UNAVAILABLE);
+	if (!found)
+		return buy_answer(b, VERDICT_TRY_AGAIN);
+	b->sale = fresh;
+	phase = sale_phase_at(&fresh, now);
+	if (phase == SALE_PHASE_NOT_OPEN)
+		return buy_answer(b, VERDICT_NOT_OPEN);
+	if (phase != SALE_PHASE_SELLING)
+		return not_selling(b, phase, now);
+	if (fresh.epoch != epoch)
+		return buy_answer(b, VERDICT_REBUILDING);
+	if (b->ticket.unit > fresh.stock) {
+		buy_event_note(b, BUY_EVENT_OUT_OF_BOUNDS);
+		err_set(&b->result->err, 0,
+		    "sale %s: the gate offered unit %u of %u", fresh.slug,
+		    b->ticket.unit, fresh.stock);
+	}
+	return buy_answer(b, VERDICT_TRY_AGAIN);
+}
+
+/* ---- the story -------------------------------------------------------------------- */
+
+static enum step (*const steps[])(struct buying *b) = {
+    [STEP_IDENTIFY] = step_identify,
+    [STEP_ADMIT] = step_admit,
+    [STEP_CLAIM] = step_claim,
+    [STEP_LOOK_UP] = step_look_up,
+    [STEP_RECORD] = step_record,
+    [STEP_FENCED] = step_fenced,
+    [STEP_CLASH] = buy_step_clash,
+    [STEP_CONFIRM] = step_confirm,
+};
+
+void sale_buy(const struct buyer *buyer, const struct purchase *purchase,
+    struct purchase_result *result)
+{
+	struct buying b = {
+	    .buyer = buyer, .purchase = purchase, .result = result};
+	enum step step = STEP_IDENTIFY;
+
+	memset(result, 0, sizeof(*result));
+	result->verdict = VERDICT_COUNT;
+	while (step != STEP_ANSWER) {
+		BUG_ON(step >= ARRAY_LEN(steps));
+		step = steps[step](&b);
+	}
+	BUG_ON(result->verdict == VERDICT_COUNT);
+	/* A failure that was overcome on the way is not the answer's reason. */
+	if (result->verdict != VERDICT_TRY_AGAIN &&
+	    result->verdict != VERDICT_UNAVAILABLE &&
+	    result->verdict != VERDICT_REBUILDING)
+		result->err = (struct err)ERR_INIT;
+}
+
+static const char *const verdict_names[] = {
+    [VERDICT_CREATED] = "created",
+    [VERDICT_REPLAYED] = "replayed",
+    [VERDICT_ACCEPTED] = "accepted",
+    [VERDICT_SOLD_OUT] = "sold-out",
+    [VERDICT_LIMIT_REACHED] = "limit-reached",
+    [VERDICT_IN_PROGRESS] = "in-progress",
+    [VERDICT_NOT_OPEN] = "sale-not-open",
+    [VERDICT_ENDED] = "sale-ended",
+    [VERDICT_KEY_MISSING] = "key-missing",
+    [VERDICT_KEY_REUSED] = "key-reused",
+    [VERDICT_KEY_SPENT] = "key-spent",
+    [VERDICT_PAUSED] = "paused",
+    [VERDICT_REBUILDING] = "rebuilding",
+    [VERDICT_TRY_AGAIN] = "try-again",
+    [VERDICT_UNAVAILABLE] = "unavailable",
+};
+_Static_assert(ARRAY_LEN(verdict_names) == VERDICT_COUNT, "a name for each");
+
+const char *verdict_name(enum verdict verdict)
+{
+	return verdict_names[verdict];
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A gate made from the ledger: fence, read, seed, publish, open, clean up. */
+#include "config.h"
+
+#include "sale/rebuild.h"
+
+#define CHUNK 1000
+
+struct rebuilding {
+	const struct gate_port *gate;
+	const struct ledger_port *ledger;
+	const struct sale *sale;
+	struct gate_ref ref; /* the new epoch */
+	int64_t deadline_ns;
+	rebuild_progress_fn *progress;
+	void *progress_ctx;
+	struct rebuild_result *result;
+	struct err *err;
+	uint32_t free_units[CHUNK];
+	size_t nfree;
+};
+
+/* RPUSH is not idempotent: an unknown outcome ends this epoch's rebuild, and
+ * the next one starts on fresh keys. */
+static enum outcome seed_flush(struct rebuilding *r)
+{
+	enum outcome out;
+
+	if (r->nfree == 0)
+		return OUT_DONE;
+	out = r->gate->seed(r->gate->ctx, r->ref, r->free_units, r->nfree,
+	    r->deadline_ns, r->err);
+	if (out == OUT_DONE)
+		r->result->units_free += (uint32_t)r->nfree;
+	r->nfree = 0;
+	return out;
+}
+
+/* Units from..to (inclusive) are for sale. */
+static enum outcome seed_range(struct rebuilding *r, uint32_t from, uint32_t to)
+{
+	enum outcome out = OUT_DONE;
+
+	for (uint32_t unit = from; unit <= to && out == OUT_DONE; unit++) {
+		r->free_units[r->nfree++] = unit;
+		if (r->nfree == CHUNK) {
+			out = seed_flush(r);
+			if (r->progress != NULL)
+				r->progress(
+				    r->progress_ctx, unit, r->sale->stock);
+		}
+	}
+	return out;
+}
+
+/* One page of sold rows: their owners' slots, and the gaps between them. */
+static enum outcome page_apply(
+    struct rebuilding *r, const struct order *rows, size_t n, uint32_t *after)
+{
+	enum outcome out =
+	    r->gate->own(r->gate->ctx, r->ref, rows, n, r->deadline_ns, r->err);
+
+	for (size_t i = 0; i < n && out == OUT_DONE; i++) {
+		out = seed_range(r, *after + 1, rows[i].unit - 1);
+		*after = rows[i].unit;
+	}
+	r->result->units_sold += (uint32_t)n;
+	return out;
+}
+
+static enum outcome units_seed(struct rebuilding *r)
+{
+	static struct order rows[CHUNK]; /* large; one rebuild a process */
+	uint32_t after = 0;
+	enum outcome out;
+	size_t n;
+
+	do {
+		out = r->ledger->sold_after(r->ledger->ctx, r->sale->id, after,
+		    r->deadline_ns, rows, CHUNK, &n, r->err);
+		if (out == OUT_DONE && n > 0)
+			out = page_apply(r, rows, n, &after);
+		if (out != OUT_DONE)
+			return out;
+	} while (n > 0);
+	out = seed_range(r, after + 1, r->sale->stock);
+	return out == OUT_DONE ? seed_flush(r) : out;
+}
+
+static enum outcome gate_publish(struct rebuilding *r)
+{
+	enum outcome out = OUT_UNKNOWN;
+
+	/* Idempotent: an unknown outcome is asked again. */
+	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
+		out = r->gate->publish(r->gate->ctx, r->ref, r->sale->stock,
+		    r->sale->per_customer, r->deadline_ns, r->err);
+	return out;
+}
+
+enum outcome sale_rebuild(const struct gate_port *gate,
+    const struct ledger_port *ledger, const struct sale *sale,
+    enum sale_state state, int64_t deadline_ns, rebuild_progress_fn *progress,
+    void *progress_ctx, struct rebuild_result *result, struct err *err)
+{
+	struct gate_ref old = {sale->id, sale->epoch};
+	struct rebuilding r = {.gate = gate,
+	    .ledger = ledger,
+	    .sale = sale,
+	    .ref = {sale->id, sale->epoch + 1},
+	    .deadline_ns = deadline_ns,
+	    .progress = progress,
+	    .progress_ctx = progress_ctx,
+	    .result = result,
+	    .err = err};
+	struct err ignored = ERR_INIT;
+	enum outcome out;
+
+	memset(result, 0, sizeof(*result));
+	/* From here on no insert of an older epoch can appear. */
+	out = ledger->epoch_begin(
+	    ledger->ctx, sale->id, sale->epoch, deadline_ns, &result->won, err);
+	if (out != OUT_DONE || !result->won)
+		return out;
+	result->epoch = r.ref.epoch;
+	/* Keys of a number that was used before a restore would be poison. */
+	out = gate->discard(gate->ctx, r.ref, deadline_ns, err);
+	if (out == OUT_DONE)
+		out = units_seed(&r);
+	if (out == OUT_DONE)
+		out = gate_publish(&r);
+	if (out == OUT_DONE)
+		out = ledger->epoch_end(ledger->ctx, sale->id, r.ref.epoch,
+		    state, deadline_ns, &result->won, err);
+	/* Nobody reads the old keys any more; the next rebuild tries again. */
+	if (out == OUT_DONE && old.epoch > 0)
+		(void)gate->discard(gate->ctx, old, deadline_ns, &ignored);
+	return out;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A small world for the rules: memory gate and ledger, a clock that a test
+ * moves, a plan of faults, one sale.  One process.
+ */
+#ifndef TESTS_SALE_WORLD_H
+#define TESTS_SALE_WORLD_H
+
+#include "sale/audit.h"
+#include "sale/buy.h"
+#include "sale/fault.h"
+#include "sale/mem.h"
+#include "sale/reap.h"
+#include "sale/rebuild.h"
+
+#define WORLD_LEASE_MS 10000
+
+struct world {
+	int64_t mono_ns; /* moved by world_advance() */
+	int64_t wall_us;
+	struct clock clock;
+	struct mem_gate *mem_gate;
+	struct mem_ledger *mem_ledger;
+	struct gate_port gate; /* the memory ports, without faults */
+	struct ledger_port ledger;
+	struct fault_plan plan;
+	struct gate_port faulty_gate;
+	struct ledger_port faulty_ledger;
+	struct buyer buyer; /* over the faulty ports */
+	struct sale sale; /* as the table would have it */
+};
+
+/* A sale of `stock` units, `limit` a customer, open and rebuilt once. */
+void world_init(struct world *w, uint32_t stock, uint32_t limit);
+void world_fini(struct world *w);
+void world_advance(struct world *w, int64_t ms);
+/* Writes w->sale back to the ledger. */
+void world_sale_put(struct world *w);
+/* Reads it again, as the keeper would. */
+void world_sale_get(struct world *w);
+
+/* Buys as `customer` with `key` (NULL: none); payload hash all `payload`. */
+void world_buy(struct world *w, const char *customer, const char *key,
+    uint8_t payload, struct purchase_result *result);
+enum verdict world_verdict(
+    struct world *w, const char *customer, const char *key);
+
+/* Past every lease, without faults, until nothing is leased. */
+void world_settle(struct world *w);
+uint32_t world_sold(struct world *w);
+void world_audit(struct world *w, struct audit_report *report);
+
+#endif
