@@ -1,2 +1,36 @@
 # prog: the programs; reads settings, wires everything, runs.
+noinst_LIBRARIES += libprog.a
+libprog_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
+libprog_a_SOURCES = \
+	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
+	%reldir%/wire.c %reldir%/wire.h \
+	%reldir%/worker.c %reldir%/worker.h
+
+FLASHGATE_LIBS = libprog.a libweb.a libgate.a libledger.a libpool.a \
+	libfcgi_layer.a libsale.a libbase.a \
+	$(INIH_LIBS) $(JWT_LIBS) $(JANSSON_LIBS) $(HIREDIS_LIBS) $(MYSQL_LIBS) \
+	$(FCGI_LIBS) $(CRYPTO_LIBS)
+
+sbin_PROGRAMS += flashgate
+flashgate_SOURCES = %reldir%/flashgate.c
+flashgate_LDADD = $(FLASHGATE_LIBS)
+
+sbin_PROGRAMS += flashgatectl
+flashgatectl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
+flashgatectl_SOURCES = \
+	%reldir%/ctl.c %reldir%/ctl.h \
+	%reldir%/ctl_commands.c \
+	%reldir%/ctl_orders.c \
+	%reldir%/ctl_out.c \
+	%reldir%/ctl_reconcile.c \
+	%reldir%/ctl_sale.c \
+	%reldir%/ctl_schema.c \
+	%reldir%/ctl_state.c
+flashgatectl_LDADD = $(FLASHGATE_LIBS)
+
+# Prints what the settings table says, for conf/ and man/.
+noinst_PROGRAMS += settings-doc
+settings_doc_SOURCES = %reldir%/settings-doc.c
+settings_doc_LDADD = libprog.a libbase.a $(INIH_LIBS)
 EXTRA_DIST += %reldir%/.may_include

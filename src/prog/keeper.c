@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper: decides what workers left undecided. */
+#include "config.h"
+
+#include "prog/keeper.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "prog/wire.h"
+#include "sale/reap.h"
+
+#include <stdlib.h>
+
+/* Of one store call in a tick; a hanging store must not hold a drain. */
+#define CALL_DEADLINE_MS 2000
+
+/* Full rounds of one sale in one tick, before the next sale has its turn. */
+#define ROUNDS_A_TICK 20
+
+struct keeper {
+	const struct settings *settings;
+	struct sale_table *table;
+	struct gate *gate; /* from here on: the child's own */
+	struct ledger *ledger;
+	struct gate_port gate_port;
+	struct ledger_port ledger_port;
+	struct reaper reaper;
+	int64_t reap_ns; /* when the next look for expired claims is due */
+	struct {
+		struct sale_id sale;
+		struct reap_memory memory;
+	} seen[SALE_TABLE_MAX];
+	struct log_rate ledger_rate, gate_rate, lost_rate;
+};
+
+struct keeper *keeper_new(
+    const struct settings *settings, struct sale_table *table)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+
+	if (keeper == NULL)
+		return NULL;
+	keeper->settings = settings;
+	keeper->table = table;
+	return keeper;
+}
+
+void keeper_free(struct keeper **keeper)
+{
+	free(*keeper);
+	*keeper = NULL;
+}
+
+static void keeper_close(void *ctx)
+{
+	struct keeper *keeper = ctx;
+
+	gate_free(&keeper->gate);
+	ledger_free(&keeper->ledger);
+}
+
+static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
+{
+	struct keeper *keeper = ctx;
+
+	(void)child;
+	keeper->gate = wire_gate(keeper->settings, err);
+	keeper->ledger = wire_ledger(keeper->settings, WIRE_SERVER, err);
+	if (keeper->gate == NULL || keeper->ledger == NULL) {
+		keeper_close(keeper);
+		return false;
+	}
+	keeper->gate_port = gate_port(keeper->gate);
+	keeper->ledger_port = ledger_port(keeper->ledger);
+	keeper->reaper =
+	    (struct reaper){&keeper->gate_port, &keeper->ledger_port,
+		keeper->settings->keeper.lease_ms, &clock_system};
+	return true;
+}
+
+/* What was seen of a sale's leases; row `i` belongs to whatever sale is there
+ * now. */
+static struct reap_memory *memory_of(
+    struct keeper *keeper, size_t i, struct sale_id sale)
+{
+	if (keeper->seen[i].sale.v != sale.v) {
+		keeper->seen[i].sale = sale;
+		keeper->seen[i].memory.n = 0;
+	}
+	return &keeper->seen[i].memory;
+}
+
+static void gate_judge(struct keeper *keeper, const struct sale *sale,
+    const struct gate_gauge *gauge)
+{
+	struct err err = ERR_INIT;
+	uint32_t done;
+
+	if (sale->state != SALE_STATE_OPEN)
+		return;
+	if (!gauge->known) {
+		log_limited(&keeper->lost_rate, LOG_LEVEL_ERROR,
+		    "sale %s: Redis has lost its gate; nothing is sold until "
+		    "`flashgatectl sale open %s` makes it anew",
+		    sale->slug, sale->slug);
+		return;
+	}
+	/* The operator raised the stock and did not come to tell the gate. */
+	if (gauge->epoch == sale->epoch && gauge->units < sale->stock &&
+	    keeper->gate_port.grow(keeper->gate_port.ctx,
+		(struct gate_ref){sale->id, sale->epoch}, sale->stock,
+		deadline_in_ms(CALL_DEADLINE_MS), &done, &err) != OUT_DONE)
+		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
+		    "sale %s: new units are not on sale yet: %s", sale->slug,
+		    err.text);
+}
+
+static void gauge_read(struct keeper *keeper, const struct sale *sale)
+{
+	struct gate_gauge gauge;
+	struct err err = ERR_INIT;
+	enum outcome out;
+
+	out = keeper->gate_port.gauge(keeper->gate_port.ctx, sale->id,
+	    deadline_in_ms(CALL_DEADLINE_MS), &gauge, &err);
+	sale_table_gauge(keeper->table, sale->id, &gauge, out == OUT_DONE);
+	if (out == OUT_DONE)
+		gate_judge(keeper, sale, &gauge);
+	else
+		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
+		    "Redis did not answer the keeper: %s", err.text);
+}
+
+static void sale_look_after(
+    struct keeper *keeper, size_t i, const struct sale *sale)
+{
+	struct gate_ref ref = {sale->id, sale->epoch};
+	struct reap_counts counts = {.expired = REAP_BATCH};
+	struct err err = ERR_INIT;
+	enum outcome out = OUT_DONE;
+	uint32_t voided = 0;
+
+	for (int round = 0; round < ROUNDS_A_TICK && out == OUT_DONE &&
+			    counts.expired == REAP_BATCH && counts.skipped == 0;
+	     round++) {
+		out = sale_reap(&keeper->reaper, ref,
+		    memory_of(keeper, i, sale->id),
+		    deadline_in_ms(CALL_DEADLINE_MS), &counts, &err);
+		voided += counts.voided;
+	}
+	if (voided > 0)
+		log_notice(
+		    "sale %s: %u expired claims void, units back on sale",
+		    sale->slug, voided);
+	if (out != OUT_DONE)
+		log_limited(&keeper->ledger_rate, LOG_LEVEL_WARNING,
+		    "sale %s: expired claims stay undecided for now: %s",
+		    sale->slug, err.text);
+}
+
+/* A draft has no gate, a closed sale may still have leases to decide. */
+static bool has_gate(const struct sale *sale)
+{
+	return sale->epoch > 0 && sale->state != SALE_STATE_REBUILD;
+}
+
+static int64_t keeper_tick(void *ctx)
+{
+	struct keeper *keeper = ctx;
+	bool reap = mono_ns() >= keeper->reap_ns;
+	struct sale_table_head head;
+	struct sale_entry entry;
+	struct err err = ERR_INIT;
+
+	if (sale_table_refresh(keeper->table, &keeper->ledger_port,
+		&clock_system, deadline_in_ms(CALL_DEADLINE_MS),
+		&err) != OUT_DONE)
+		log_limited(&keeper->ledger_rate, LOG_LEVEL_WARNING,
+		    "MySQL did not answer the keeper: %s", err.text);
+	if (!sale_table_head_read(keeper->table, &head))
+		return keeper->settings->keeper.refresh_ms;
+	for (size_t i = 0; i < head.n; i++) {
+		if (!sale_table_row(keeper->table, i, &entry) ||
+		    !has_gate(&entry.sale))
+			continue;
+		gauge_read(keeper, &entry.sale);
+		if (reap)
+			sale_look_after(keeper, i, &entry.sale);
+	}
+	if (reap)
+		keeper->reap_ns =
+		    deadline_in_ms(keeper->settings->keeper.tick_ms);
+	return keeper->settings->keeper.refresh_ms;
+}
+
+struct pool_app keeper_app(struct keeper *keeper)
+{
+	return (struct pool_app){.open = keeper_open,
+	    .tick = keeper_tick,
+	    .close = keeper_close,
+	    .ctx = keeper};
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the keeper does: reads the sales into the workers' table, reaps expired
+ * claims, lets the gate follow a stock that grew.  Any number of keepers, on
+ * any number of hosts, is safe.  Made in the master, opened in the child.
+ */
+#ifndef PROG_KEEPER_H
+#define PROG_KEEPER_H
+
+#include "pool/pool.h"
+#include "prog/settings.h"
+#include "sale/table.h"
+
+struct keeper;
+
+/* All borrowed; `table` is shared memory, and the keeper its one writer. */
+struct keeper *keeper_new(
+    const struct settings *settings, struct sale_table *table);
+void keeper_free(struct keeper **keeper);
+struct pool_app keeper_app(struct keeper *keeper);
+
+#endif

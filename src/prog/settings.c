@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* THE table of settings, and the reader that lives off it. */
+#include "config.h"
+
+#include "prog/settings.h"
+#include "base/bug.h"
+#include "base/num.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define AT(field)  offsetof(struct settings, field)
+#define MS_PER_S   INT64_C(1000)
+#define MS_PER_DAY (INT64_C(86400) * MS_PER_S)
+
+/* Names are php-fpm's where it has one.  Kept by section, in reading order. */
+const struct setting settings_table[] = {
+    {"global", "pid", SETTING_TEXT, AT(global.pid), "", 0, 0, NULL, false,
+	"File that the master writes its process id to. Empty: none."},
+    {"global", "error_log", SETTING_TEXT, AT(global.error_log), "", 0, 0, NULL,
+	true, "Log file, opened for appending. Empty: standard error."},
+    {"global", "log_level", SETTING_CHOICE, AT(global.log_level), "notice", 0,
+	0, "alert error warning notice debug", true,
+	"Least urgent level that is written."},
+    {"global", "process_control_timeout", SETTING_DURATION,
+	AT(global.process_control_timeout_ms), "30s", 0, MS_PER_DAY, NULL, true,
+	"Time that children have to finish running requests when the server "
+	"stops. Then they are killed."},
+
+    {"www", "listen", SETTING_TEXT, AT(www.listen), "", 0, 0, NULL, false,
+	"Where the web server finds the pool: /path of a Unix socket, "
+	"address:port, [v6 address]:port, or a port. Required."},
+    {"www", "listen.backlog", SETTING_NUMBER, AT(www.listen_backlog), "-1", -1,
+	65535, NULL, false,
+	"Connections that may wait to be accepted. -1: the system's maximum "
+	"(net.core.somaxconn)."},
+    {"www", "listen.owner", SETTING_TEXT, AT(www.listen_owner), "", 0, 0, NULL,
+	false,
+	"Owner of the Unix socket, name or number. Empty: who starts us."},
+    {"www", "listen.group", SETTING_TEXT, AT(www.listen_group), "", 0, 0, NULL,
+	false,
+	"Group of the Unix socket, name or number; the web server's, so that "
+	"it may connect. Empty: of who starts us."},
+    {"www", "listen.mode", SETTING_MODE, AT(www.listen_mode), "0660", 0, 0777,
+	NULL, false,
+	"Permissions of the Unix socket. Whoever may connect may claim to be "
+	"any customer: give it to the web server alone."},
+    {"www", "user", SETTING_TEXT, AT(www.user), "", 0, 0, NULL, false,
+	"User that children run as when the master is root. Empty: root's "
+	"rights are kept."},
+    {"www", "group", SETTING_TEXT, AT(www.group), "", 0, 0, NULL, false,
+	"Group that children run as when the master is root. Empty: the "
+	"user's."},
+    {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0, "static", false,
+	"How the number of workers is kept: static is always "
+	"pm.max_children."},
+    {"www", "pm.max_children", SETTING_NUMBER, AT(www.max_children), "16", 1,
+	4096, NULL, true,
+	"Workers. Each serves one request at a time and holds one connection "
+	"to Redis and one to MySQL: max_connections must allow for them."},
+    {"www", "pm.max_requests", SETTING_NUMBER, AT(www.max_requests), "0", 0,
+	INT64_C(1) << 40, NULL, true,
+	"Requests after which a worker is replaced, within 10 percent so that "
+	"not all go at once. 0: never."},
+    {"www", "request_io_timeout", SETTING_DURATION, AT(www.io_timeout_ms), "5s",
+	10, MS_PER_DAY, NULL, true,
+	"How long a read from or a write to the web server may stall before "
+	"the connection is dropped."},
+    {"www", "keep_connections", SETTING_NUMBER, AT(www.keep_connections), "256",
+	0, 65535, NULL, true,
+	"Idle connections of the web server that one worker keeps open "
+	"(fastcgi_keep_conn). 0: none."},
+    {"www", "problem_base", SETTING_TEXT, AT(www.problem_base),
+	"urn:flashgate:problem:", 0, 0, NULL, true,
+	"What stands before the code in the type member of a problem "
+	"(RFC 9457)."},
+
+    {"redis", "address", SETTING_TEXT, AT(redis.address), "127.0.0.1:6379", 0,
+	0, NULL, true,
+	"Redis 7 or later, or Valkey: /path of a Unix socket or numeric "
+	"address:port."},
+    {"redis", "user", SETTING_TEXT, AT(redis.user), "", 0, 0, NULL, true,
+	"ACL user. Empty: the default user."},
+    {"redis", "password", SETTING_SECRET, AT(redis.password), "", 0, 0, NULL,
+	true, "Password. The file must then not be readable for others."},
+    {"redis", "database", SETTING_NUMBER, AT(redis.database), "0", 0, 65535,
+	NULL, true, "Number of the database."},
+    {"redis", "connect_timeout", SETTING_DURATION, AT(redis.connect_timeout_ms),
+	"200ms", 1, 60000, NULL, true, "Limit of one attempt to connect."},
+    {"redis", "timeout", SETTING_DURATION, AT(redis.timeout_ms), "250ms", 1,
+	60000, NULL, true,
+	"Limit of one call. What is not answered by then counts as unknown and "
+	"is asked again, never as undone."},
+
+    {"mysql", "address", SETTING_TEXT, AT(mysql.address), "127.0.0.1:3306", 0,
+	0, NULL, true,
+	"MySQL 8 or MariaDB 10.6, or later: /path of a Unix socket or "
+	"host:port."},
+    {"mysql", "database", SETTING_TEXT, AT(mysql.database), "flashgate", 0, 0,
+	NULL, true, "Name of the database (schema)."},
+    {"mysql", "user", SETTING_TEXT, AT(mysql.user), "flashgate", 0, 0, NULL,
+	true,
+	"Account of the server. It needs SELECT on sales and schema_version, "
+	"SELECT and INSERT on orders, and no more."},
+    {"mysql", "password", SETTING_SECRET, AT(mysql.password), "", 0, 0, NULL,
+	true, "Its password. The file must then not be readable for others."},
+    {"mysql", "admin_user", SETTING_TEXT, AT(mysql.admin_user), "", 0, 0, NULL,
+	true,
+	"Account of flashgatectl, which also changes sales and installs the "
+	"schema. Empty: the same as user."},
+    {"mysql", "admin_password", SETTING_SECRET, AT(mysql.admin_password), "", 0,
+	0, NULL, true, "Its password."},
+    {"mysql", "connect_timeout", SETTING_DURATION, AT(mysql.connect_timeout_ms),
+	"1s", 1, 60000, NULL, true,
+	"Limit of one attempt to connect; the client library rounds it up to "
+	"whole seconds."},
+    {"mysql", "statement_timeout", SETTING_DURATION,
+	AT(mysql.statement_timeout_ms), "800ms", 10, 60000, NULL, true,
+	"Limit of one statement, kept by the database server "
+	"(max_statement_time)."},
+
+    {"identity", "remote_user", SETTING_BOOL, AT(identity.remote_user), "no", 0,
+	0, NULL, true,
+	"Take the customer from REMOTE_USER, as the web server sets it after "
+	"it has checked who it is. No header of the shopper is ever an "
+	"identity."},
+    {"identity", "token_keys", SETTING_TEXT, AT(identity.token_keys), "", 0, 0,
+	NULL, true,
+	"Keys of bearer tokens (JWT), up to four, separated by blanks, each "
+	"kid:algorithm:/path/of/key. Algorithms: HS256 (a secret of at least "
+	"32 "
+	"bytes), RS256, ES256 (a public key in PEM). Tokens are checked with "
+	"the key that their kid names, and with its algorithm only."},
+    {"identity", "issuer", SETTING_TEXT, AT(identity.issuer), "", 0, 0, NULL,
+	true, "Required iss of a token. Empty: any."},
+    {"identity", "audience", SETTING_TEXT, AT(identity.audience), "", 0, 0,
+	NULL, true, "Required aud of a token. Empty: any."},
+
+    {"limits", "request_deadline", SETTING_DURATION,
+	AT(limits.request_deadline_ms), "2s", 50, 60000, NULL, true,
+	"Time that one purchase may take in all; beyond it the shopper hears "
+	"503 and asks again with the same key."},
+    {"limits", "body_max", SETTING_SIZE, AT(limits.body_max_bytes), "16k", 0,
+	1048576, NULL, true, "Largest request body."},
+    {"limits", "params_max", SETTING_SIZE, AT(limits.params_max_bytes), "64k",
+	1024, 1048576, NULL, true,
+	"Largest sum of all FastCGI parameters of a request."},
+
+    {"keeper", "lease", SETTING_DURATION, AT(keeper.lease_ms), "10s", 500,
+	600000, NULL, true,
+	"How long a claim may stay undecided before the keeper decides it. At "
+	"least twice the request_deadline."},
+    {"keeper", "tick", SETTING_DURATION, AT(keeper.tick_ms), "500ms", 50, 60000,
+	NULL, true, "Pause between two looks for expired claims."},
+    {"keeper", "refresh", SETTING_DURATION, AT(keeper.refresh_ms), "200ms", 20,
+	60000, NULL, true,
+	"Pause between two readings of the sales for the workers' table."},
+};
+const size_t settings_table_n = ARRAY_LEN(settings_table);
+
+/* ---- one value ------------------------------------------------------------------- */
+
+static void *field_of(struct settings *settings, const struct setting *setting)
+{
+	return (char *)settings + setting->offset;
+}
+
+struct unit {
+	const char *suffix;
+	int64_t factor;
+};
+
+static const struct unit duration_units[] = {
+    {"ms", 1},
+    {"s", MS_PER_S},
+    {"m", 60 * MS_PER_S},
+    {"h", 3600 * MS_PER_S},
+    {"d", MS_PER_DAY},
+    {"", MS_PER_S},
+};
+static const struct unit size_units[] = {
+    {"k", 1024},
+    {"K", 1024},
+    {"m", 1048576},
+    {"M", 1048576},
+    {"", 1},
+};
+
+static bool number_with_unit(
+    struct strv text, const struct unit *units, size_t n, int64_t *out)
+{
+	struct strv digits = text;
+	struct strv suffix;
+	int64_t number;
+
+	while (digits.n > 0 &&
+	       (digits.p[digits.n - 1] < '0' || digits.p[digits.n - 1] > '9'))
+		digits.n--;
+	suffix = strv_from(text.p + digits.n, text.n - digits.n);
+	if (!num_parse_i64(digits, 0, INT64_MAX, &number))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (strv_eq(suffix, strv_c(units[i].suffix)))
+			return num_mul_i64(number, units[i].factor, out);
+	return false;
+}
+
+static bool choice_index(struct strv text, const char *choices, unsigned *out)
+{
+	struct strv rest = strv_c(choices);
+
+	for (unsigned i = 0; rest.n > 0; i++)
+		if (strv_eq(strv_cut(&rest, ' '), text)) {
+			*out = i;
+			return true;
+		}
+	return false;
+}
+
+static bool octal_parse(struct strv text, unsigned *out)
+{
+	unsigned value = 0;
+
+	if (text.n == 0 || text.n > 5)
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '7')
+			return false;
+		value = value * 8 + (unsigned)(text.p[i] - '0');
+	}
+	*out = value;
+	return value <= 0777;
+}
+
+static bool number_in_range(
+    const struct setting *s, bool parsed, int64_t value, struct err *err)
+{
+	if (!parsed) {
+		err_set(err, 0, "%s",
+		    s->type == SETTING_DURATION
+			? "not a duration: write 500ms, 2s, 5m, 1h or 1d"
+		    : s->type == SETTING_SIZE
+			? "not a size: write bytes, 16k or 1m"
+			: "not a whole number");
+		return false;
+	}
+	if (value < s->min || value > s->max) {
+		err_set(err, 0, "must be %lld to %lld%s", (long long)s->min,
+		    (long long)s->max,
+		    s->type == SETTING_DURATION ? " ms"
+		    : s->type == SETTING_SIZE   ? " bytes"
+						: "");
+		return false;
+	}
+	return true;
+}
+
+static bool value_set(struct settings *settings, const struct setting *s,
+    struct strv text, struct err *err)
+{
+	void *field = field_of(settings, s);
+	int64_t number = 0;
+	bool parsed;
+
+	switch (s->type) {
+	case SETTING_TEXT:
+	case SETTING_SECRET:
+		if (strv_copy(text, field, SETTINGS_TEXT_MAX))
+			return true;
+		err_set(err, 0, "longer than %d bytes", SETTINGS_TEXT_MAX - 1);
+		return false;
+	case SETTING_BOOL:
+		*(bool *)field = strv_eq(text, STRV("yes"));
+		if (*(bool *)field || strv_eq(text, STRV("no")))
+			return true;
+		err_set(err, 0, "must be yes or no");
+		return false;
+	case SETTING_CHOICE:
+		if (choice_index(text, s->choices, field))
+			return true;
+		err_set(err, 0, "must be one of: %s", s->choices);
+		return false;
+	case SETTING_MODE:
+		if (octal_parse(text, field))
+			return true;
+		err_set(err, 0, "not an octal mode such as 0660");
+		return false;
+	case SETTING_NUMBER:
+		parsed = num_parse_i64(text, INT64_MIN + 1, INT64_MAX, &number);
+		break;
+	case SETTING_DURATION:
+		parsed = number_with_unit(
+		    text, duration_units, ARRAY_LEN(duration_units), &number);
+		break;
+	case SETTING_SIZE:
+		parsed = number_with_unit(
+		    text, size_units, ARRAY_LEN(size_units), &number);
+		break;
+	default:
+		BUG("no such type of setting");
+	}
+	if (!number_in_range(s, parsed, number, err))
+		return false;
+	*(int64_t *)field = number;
+	return true;
+}
+
+void settings_defaults(struct settings *out)
+{
+	struct err err;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < settings_table_n; i++)
+		BUG_ON(!value_set(out, &settings_table[i],
+		    strv_c(settings_table[i].fallback), &err));
+}
+
+/* ---- a file ------------------------------------------------------------------------ */
+
+struct loading {
+	const char *path;
+	FILE *file;
+	int line;
+	bool long_line;
+	bool secrets; /* a password stands in the file */
+	struct settings *settings;
+	int seen[128]; /* line of each row of the table, 0: not set */
+	struct err *err;
+	bool failed;
+};
+
+static void load_fail(struct loading *load, const char *section,
+    const char *key, const char *text)
+{
+	if (load->failed)
+		return;
+	load->failed = true;
+	if (key[0] != '\0')
+		err_set(load->err, 0, "%s:%d: [%s] %s: %s", load->path,
+		    load->line, section, key, text);
+	else
+		err_set(
+		    load->err, 0, "%s:%d: %s", load->path, load->line, text);
+}
+
+/* fgets() that counts lines: Debian's inih tells its handler no line number. */
+static char *line_read(char *out, int size, void *ctx)
+{
+	struct loading *load = ctx;
+	size_t n;
+
+	if (load->failed || fgets(out, size, load->file) == NULL)
+		return NULL;
+	load->line++;
+	n = strlen(out);
+	if (n + 1 == (size_t)size && out[n - 1] != '\n')
+		load_fail(load, "", "", "this line is too long");
+	return out;
+}
+
+static const struct setting *setting_find(
+    const char *section, const char *key, bool *section_known)
+{
+	*section_known = false;
+	for (size_t i = 0; i < settings_table_n; i++) {
+		if (strcmp(settings_table[i].section, section) != 0)
+			continue;
+		*section_known = true;
+		if (strcmp(settings_table[i].key, key) == 0)
+			return &settings_table[i];
+	}
+	return NULL;
+}
+
+static int key_take(
+    void *ctx, const char *section, const char *key, const char *value)
+{
+	struct loading *load = ctx;
+	const struct setting *setting;
+	struct err why = ERR_INIT;
+	bool section_known;
+	size_t row;
+
+	if (load->failed)
+		return 0;
+	setting = setting_find(section, key, &section_known);
+	if (setting == NULL) {
+		load_fail(load, section, key,
+		    section_known        ? "no such setting in this section"
+		    : section[0] == '\0' ? "stands before any [section]"
+					 : "no such section");
+		return 0;
+	}
+	row = (size_t)(setting - settings_table);
+	BUG_ON(row >= ARRAY_LEN(load->seen));
+	if (load->seen[row] != 0) {
+		err_set(
+		    &why, 0, "set twice, first in line %d", load->seen[row]);
+		load_fail(load, section, key, why.text);
+		return 0;
+	}
+	load->seen[row] = load->line;
+	if (setting->type == SETTING_SECRET && value[0] != '\0')
+		load->secrets = true;
+	if (!value_set(load->settings, setting, strv_c(value), &why)) {
+		load_fail(load, section, key, why.text);
+		return 0;
+	}
+	return 1;
+}
+
+/* What no single key can say. */
+static bool settings_agree(const struct loading *load)
+{
+	const struct settings *s = load->settings;
+	struct stat st;
+
+	if (s->www.listen[0] == '\0')
+		err_set(load->err, 0,
+		    "%s: [www] listen is required: a Unix socket or a port",
+		    load->path);
+	else if (s->keeper.lease_ms < 2 * s->limits.request_deadline_ms)
+		err_set(load->err, 0,
+		    "%s: [keeper] lease must be at least twice the [limits] "
+		    "request_deadline (%lld ms), or claims of running requests "
+		    "would be given up",
+		    load->path, (long long)s->limits.request_deadline_ms);
+	else if (load->secrets && fstat(fileno(load->file), &st) == 0 &&
+		 (st.st_mode & S_IROTH) != 0)
+		err_set(load->err, 0,
+		    "%s holds a password and everybody may read it: chmod o-r",
+		    load->path);
+	else
+		return true;
+	return false;
+}
+
+bool settings_load(const char *path, struct settings *out, struct err *err)
+{
+	struct loading load = {.path = path, .settings = out, .err = err};
+	bool good;
+	int bad_line;
+
+	settings_defaults(out);
+	load.file = fopen(path, "re");
+	if (load.file == NULL) {
+		err_set_errno(err, "cannot read %s", path);
+		return false;
+	}
+	bad_line = ini_parse_stream(line_read, &load, key_take, &load);
+	if (!load.failed && ferror(load.file) != 0) {
+		load.failed = true;
+		err_set_errno(err, "cannot read %s", path);
+	}
+	if (!load.failed && bad_line != 0) {
+		load.line = bad_line;
+		load_fail(&load, "", "", "neither [section] nor key = value");
+	}
+	good = !load.failed && settings_agree(&load);
+	fclose(load.file);
+	return good;
+}

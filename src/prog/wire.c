@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Settings become a gate, a ledger, keys; and the judgement at start-up. */
+#include "config.h"
+
+#include "prog/wire.h"
+#include "base/clock.h"
+
+#include <string.h>
+
+/* Start-up looks at the stores at leisure; requests never do. */
+#define CHECK_DEADLINE_MS 10000
+
+struct gate *wire_gate(const struct settings *settings, struct err *err)
+{
+	struct gate_conf conf = {
+	    .address = settings->redis.address,
+	    .user = settings->redis.user,
+	    .password = settings->redis.password,
+	    .database = (unsigned)settings->redis.database,
+	    .connect_timeout_ms = settings->redis.connect_timeout_ms,
+	    .timeout_ms = settings->redis.timeout_ms,
+	    .lease_ms = settings->keeper.lease_ms,
+	};
+
+	return gate_new(&conf, err);
+}
+
+struct ledger *wire_ledger(
+    const struct settings *settings, enum wire_account account, struct err *err)
+{
+	bool admin =
+	    account == WIRE_ADMIN && settings->mysql.admin_user[0] != '\0';
+	struct ledger_conf conf = {
+	    .address = settings->mysql.address,
+	    .user = admin ? settings->mysql.admin_user : settings->mysql.user,
+	    .password = admin ? settings->mysql.admin_password
+			      : settings->mysql.password,
+	    .database = settings->mysql.database,
+	    .connect_timeout_ms = settings->mysql.connect_timeout_ms,
+	    .statement_timeout_ms = settings->mysql.statement_timeout_ms,
+	};
+
+	return ledger_new(&conf, err);
+}
+
+/* "kid:alg:/path" */
+static bool token_key_read(
+    struct strv spec, struct token_key *out, struct err *err)
+{
+	unsigned char bytes[TOKEN_SECRET_MAX + 1];
+	char path[SETTINGS_TEXT_MAX];
+	struct strv kid = strv_cut(&spec, ':');
+	struct strv alg = strv_cut(&spec, ':');
+	bool good;
+	FILE *file;
+	size_t n;
+
+	if (!strv_copy(spec, path, sizeof(path)) || path[0] == '\0') {
+		err_set(err, 0,
+		    "[identity] token_keys: write kid:algorithm:/path/of/key");
+		return false;
+	}
+	file = fopen(path, "re");
+	if (file == NULL) {
+		err_set_errno(
+		    err, "[identity] token_keys: cannot read %s", path);
+		return false;
+	}
+	n = fread(bytes, 1, sizeof(bytes), file);
+	good = ferror(file) == 0;
+	fclose(file);
+	while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r'))
+		n--;
+	if (!good || n > TOKEN_SECRET_MAX)
+		err_set(err, 0, "[identity] token_keys: %s: %s", path,
+		    good ? "longer than a key may be" : "read error");
+	else if (token_key_set(out, kid, alg, strv_from((char *)bytes, n), err))
+		n = 0;
+	else
+		err_wrap(err, "[identity] token_keys: %s", path);
+	explicit_bzero(bytes, sizeof(bytes));
+	return n == 0;
+}
+
+bool wire_token_keys(
+    const struct settings *settings, struct token_keys *out, struct err *err)
+{
+	struct strv rest = strv_c(settings->identity.token_keys);
+
+	memset(out, 0, sizeof(*out));
+	while (rest.n > 0) {
+		struct strv spec = strv_cut(&rest, ' ');
+
+		if (spec.n == 0)
+			continue;
+		if (out->n == TOKEN_KEYS_MAX) {
+			err_set(err, 0,
+			    "[identity] token_keys: more than %d keys",
+			    TOKEN_KEYS_MAX);
+			return false;
+		}
+		if (!token_key_read(spec, &out->key[out->n], err))
+			return false;
+		out->n++;
+	}
+	if (!strv_copy(strv_c(settings->identity.issuer), out->issuer,
+		sizeof(out->issuer)) ||
+	    !strv_copy(strv_c(settings->identity.audience), out->audience,
+		sizeof(out->audience))) {
+		err_set(err, 0,
+		    "[identity] issuer, audience: at most %zu bytes",
+		    sizeof(out->issuer) - 1);
+		return false;
+	}
+	return true;
+}
+
+static bool gate_judge(
+    const struct settings *settings, FILE *out, struct err *err)
+{
+	int64_t deadline_ns = deadline_in_ms(CHECK_DEADLINE_MS);
+	struct gate *gate = wire_gate(settings, err);
+	char version[32] = "";
+	bool good;
+
+	if (gate == NULL)
+		return false;
+	good = gate_check(gate, deadline_ns, version, err) == OUT_DONE &&
+	       gate_load(gate, deadline_ns, err) == OUT_DONE;
+	if (good && out != NULL)
+		fprintf(out, "redis  %s  %s  ok\n", settings->redis.address,
+		    version);
+	if (!good)
+		err_wrap(err, "[redis] %s", settings->redis.address);
+	gate_free(&gate);
+	return good;
+}
+
+static bool ledger_judge(
+    const struct settings *settings, FILE *out, struct err *err)
+{
+	int64_t deadline_ns = deadline_in_ms(CHECK_DEADLINE_MS);
+	struct ledger *ledger = wire_ledger(settings, WIRE_SERVER, err);
+	char version[64] = "";
+	bool good;
+
+	if (ledger == NULL)
+		return false;
+	good = ledger_check(ledger, deadline_ns, version, err) == OUT_DONE;
+	if (good && out != NULL)
+		fprintf(out, "mysql  %s  %s  schema %d  ok\n",
+		    settings->mysql.address, version, LEDGER_SCHEMA_VERSION);
+	if (!good)
+		err_wrap(err, "[mysql] %s", settings->mysql.address);
+	ledger_free(&ledger);
+	return good;
+}
+
+bool wire_check(const struct settings *settings, FILE *out, struct err *err)
+{
+	return gate_judge(settings, out, err) &&
+	       ledger_judge(settings, out, err);
+}

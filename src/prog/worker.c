@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker: fcgi below, web above, the stores at its sides. */
+#include "config.h"
+
+#include "prog/worker.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fcgi/fcgi.h"
+#include "prog/wire.h"
+#include "web/web.h"
+
+#include <stdlib.h>
+
+/* Look-ups of sales that the table does not have, a second and worker: enough
+ * for a sale that was opened just now, too few to attack MySQL with. */
+#define MISSES_PER_SECOND 5
+
+struct worker {
+	const struct settings *settings;
+	const struct sale_table *table;
+	const struct token_keys *keys;
+	struct pool_child *child; /* from here on: the child's own */
+	struct fcgi *fcgi;
+	struct gate *gate;
+	struct ledger *ledger;
+	struct gate_port gate_port;
+	struct ledger_port ledger_port;
+	struct buyer buyer;
+	struct web_conf web_conf;
+	struct web web;
+	int fd; /* of the request at hand */
+	int64_t miss_second;
+	unsigned misses;
+	struct log_rate log_rate;
+	char response[WEB_RESPONSE_MAX];
+};
+
+struct worker *worker_new(const struct settings *settings,
+    const struct sale_table *table, const struct token_keys *keys)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	if (worker == NULL)
+		return NULL;
+	worker->settings = settings;
+	worker->table = table;
+	worker->keys = keys;
+	worker->fd = -1;
+	return worker;
+}
+
+void worker_free(struct worker **worker)
+{
+	free(*worker);
+	*worker = NULL;
+}
+
+/* ---- what the web asks of us ------------------------------------------------------- */
+
+static bool sale_miss(void *ctx, struct strv slug, struct sale_entry *out)
+{
+	struct worker *worker = ctx;
+	int64_t second = mono_ns() / NS_PER_S;
+	struct err err = ERR_INIT;
+	struct wall now;
+	bool found;
+
+	if (second != worker->miss_second) {
+		worker->miss_second = second;
+		worker->misses = 0;
+	}
+	if (++worker->misses > MISSES_PER_SECOND)
+		return false;
+	memset(out, 0, sizeof(*out));
+	return ledger_sale_find(worker->ledger, slug, &out->sale, &found, &now,
+		   &err) == OUT_DONE &&
+	       found && out->sale.state != SALE_STATE_DRAFT;
+}
+
+static bool peer_gone(void *ctx)
+{
+	return pool_peer_gone(((struct worker *)ctx)->fd);
+}
+
+/* ---- open, close ----------------------------------------------------------------- */
+
+static void web_set_up(struct worker *worker)
+{
+	const struct settings *settings = worker->settings;
+
+	worker->buyer = (struct buyer){.gate = &worker->gate_port,
+	    .ledger = &worker->ledger_port,
+	    .gate_timeout_ms = settings->redis.timeout_ms,
+	    .lease_ms = settings->keeper.lease_ms,
+	    .clock = &clock_system};
+	worker->web_conf = (struct web_conf){
+	    .trust_remote_user = settings->identity.remote_user,
+	    .keys = worker->keys->n > 0 ? worker->keys : NULL,
+	    .request_deadline_ms = settings->limits.request_deadline_ms,
+	    .problem_base = settings->www.problem_base};
+	worker->web = (struct web){.conf = &worker->web_conf,
+	    .buyer = &worker->buyer,
+	    .table = worker->table,
+	    .sale_miss = sale_miss,
+	    .peer_gone = peer_gone,
+	    .ctx = worker};
+}
+
+static void worker_close(void *ctx)
+{
+	struct worker *worker = ctx;
+
+	if (worker->gate != NULL)
+		worker->gate_port.flush(worker->gate_port.ctx);
+	gate_free(&worker->gate);
+	ledger_free(&worker->ledger);
+	fcgi_free(&worker->fcgi);
+}
+
+/*
+ * Connections are made before the first request, so that second 0 of a sale
+ * has no connect storm.  A store that is away is no reason not to be born: the
+ * worker says so to shoppers, and connects when it can.
+ */
+static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
+{
+	struct worker *worker = ctx;
+	struct fcgi_limits limits = {
+	    .body_max_bytes = (size_t)worker->settings->limits.body_max_bytes,
+	    .params_max_bytes =
+		(size_t)worker->settings->limits.params_max_bytes};
+	struct err why = ERR_INIT;
+	struct gate_gauge gauge;
+
+	worker->child = child;
+	worker->fcgi = fcgi_new(&limits, err);
+	worker->gate = wire_gate(worker->settings, err);
+	worker->ledger = wire_ledger(worker->settings, WIRE_SERVER, err);
+	if (worker->fcgi == NULL || worker->gate == NULL ||
+	    worker->ledger == NULL) {
+		worker_close(worker);
+		return false;
+	}
+	worker->gate_port = gate_port(worker->gate);
+	worker->ledger_port = ledger_port(worker->ledger);
+	web_set_up(worker);
+	if (worker->ledger_port.ready(worker->ledger_port.ctx,
+		deadline_in_ms(worker->settings->mysql.connect_timeout_ms),
+		&why) != OUT_DONE)
+		log_warning("MySQL is away at start: %s", why.text);
+	if (worker->gate_port.gauge(worker->gate_port.ctx, (struct sale_id){0},
+		deadline_in_ms(worker->settings->redis.connect_timeout_ms),
+		&gauge, &why) != OUT_DONE)
+		log_warning("Redis is away at start: %s", why.text);
+	return true;
+}
+
+/* ---- one request ------------------------------------------------------------------ */
+
+/* Headers of which a second one would make the request ambiguous. */
+static const char *const single[] = {"CONTENT_LENGTH", "CONTENT_TYPE",
+    "HTTP_AUTHORIZATION", "HTTP_HOST", "HTTP_IDEMPOTENCY_KEY", "HTTP_ORIGIN",
+    "REMOTE_USER", "REQUEST_METHOD", "REQUEST_URI"};
+
+static enum web_flaw flaw_of(const struct fcgi *fcgi, enum fcgi_read read)
+{
+	if (read == FCGI_READ_TOO_LARGE)
+		return WEB_FLAW_TOO_LARGE;
+	if (read != FCGI_READ_REQUEST)
+		return WEB_FLAW_BAD_LENGTH;
+	for (size_t i = 0; i < ARRAY_LEN(single); i++)
+		if (fcgi_param_count(fcgi, single[i]) > 1)
+			return WEB_FLAW_DUPLICATE;
+	return WEB_FLAW_NONE;
+}
+
+static struct web_request request_of(
+    const struct fcgi *fcgi, enum fcgi_read read)
+{
+	return (struct web_request){
+	    .method = fcgi_param(fcgi, "REQUEST_METHOD"),
+	    .uri = fcgi_param(fcgi, "REQUEST_URI"),
+	    .content_type = fcgi_param(fcgi, "CONTENT_TYPE"),
+	    .idempotency_key = fcgi_param(fcgi, "HTTP_IDEMPOTENCY_KEY"),
+	    .authorization = fcgi_param(fcgi, "HTTP_AUTHORIZATION"),
+	    .remote_user = fcgi_param(fcgi, "REMOTE_USER"),
+	    .if_none_match = fcgi_param(fcgi, "HTTP_IF_NONE_MATCH"),
+	    .origin = fcgi_param(fcgi, "HTTP_ORIGIN"),
+	    .host = fcgi_param(fcgi, "HTTP_HOST"),
+	    .sec_fetch_site = fcgi_param(fcgi, "HTTP_SEC_FETCH_SITE"),
+	    .body = fcgi_body(fcgi),
+	    .flaw = flaw_of(fcgi, read),
+	};
+}
+
+static const struct {
+	enum buy_event event;
+	const char *text;
+} event_texts[] = {
+    {BUY_EVENT_HEALED, "the gate had forgotten a sold unit: healed"},
+    {BUY_EVENT_OUT_OF_BOUNDS, "the gate offered a unit above the stock"},
+    {BUY_EVENT_GATE_LOST,
+	"the gate has lost a sale: flashgatectl sale open SALE"},
+    {BUY_EVENT_AMBIGUOUS, "an insert was sent twice, its answer was lost"},
+};
+
+static void outcome_log(
+    struct worker *worker, const struct web_outcome *outcome)
+{
+	const char *event = "";
+
+	for (size_t i = 0; i < ARRAY_LEN(event_texts); i++)
+		if ((outcome->events & (1u << event_texts[i].event)) != 0)
+			event = event_texts[i].text;
+	if (event[0] != '\0' || outcome->err.text[0] != '\0')
+		log_limited(&worker->log_rate, LOG_LEVEL_WARNING,
+		    "%s: %d %s%s%s%s%s", outcome->route, outcome->status,
+		    outcome->code, event[0] != '\0' ? ": " : "", event,
+		    outcome->err.text[0] != '\0' ? ": " : "",
+		    outcome->err.text);
+}
+
+static enum pool_next worker_serve(void *ctx, int fd)
+{
+	struct worker *worker = ctx;
+	struct web_outcome outcome = {0};
+	struct web_request request;
+	struct err err = ERR_INIT;
+	struct strbuf response;
+	enum fcgi_read read;
+	bool keep;
+
+	read = fcgi_read(worker->fcgi, fd, &err);
+	if (read == FCGI_READ_GONE) {
+		log_debug("connection dropped: %s", err.text);
+		return POOL_CLOSED;
+	}
+	worker->fd = fd;
+	request = request_of(worker->fcgi, read);
+	strbuf_init(&response, worker->response, sizeof(worker->response));
+	web_handle(&worker->web, &request, &response, &outcome);
+	outcome_log(worker, &outcome);
+	/* Nothing to send: the shopper has gone, and so has the connection. */
+	keep = outcome.status != 0 && !pool_child_draining(worker->child);
+	worker->fd = -1;
+	return fcgi_finish(worker->fcgi, strbuf_view(&response), keep)
+		   ? POOL_KEEP
+		   : POOL_CLOSED;
+}
+
+static void worker_idle(void *ctx)
+{
+	struct worker *worker = ctx;
+
+	worker->gate_port.flush(worker->gate_port.ctx);
+}
+
+struct pool_app worker_app(struct worker *worker)
+{
+	return (struct pool_app){.open = worker_open,
+	    .serve = worker_serve,
+	    .idle = worker_idle,
+	    .close = worker_close,
+	    .ctx = worker};
+}

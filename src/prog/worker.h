@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a worker does: a FastCGI request in, one reply out, with a gate and a
+ * ledger of its own.  Made in the master, opened in the child.
+ */
+#ifndef PROG_WORKER_H
+#define PROG_WORKER_H
+
+#include "pool/pool.h"
+#include "prog/settings.h"
+#include "sale/table.h"
+#include "web/token.h"
+
+struct worker;
+
+/* All borrowed; `table` is shared memory.  NULL when memory is out. */
+struct worker *worker_new(const struct settings *settings,
+    const struct sale_table *table, const struct token_keys *keys);
+void worker_free(struct worker **worker);
+struct pool_app worker_app(struct worker *worker);
+
+#endif

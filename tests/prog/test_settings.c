@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings file: what is taken, and how what is not is told. */
+#include "config.h"
+
+#include "unit.h"
+
+#include "prog/settings.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char path[64];
+
+static void file_write(const char *text, mode_t mode)
+{
+	FILE *file;
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/fg-settings-XXXXXX");
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(fchmod(fd, mode), 0);
+	file = fdopen(fd, "w");
+	ck_assert_ptr_nonnull(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+/* Loads `text` as a file; `err` has the file's name cut off. */
+static bool load(const char *text, struct settings *settings, char err[300])
+{
+	struct err why = ERR_INIT;
+	bool good;
+
+	file_write(text, 0600);
+	good = settings_load(path, settings, &why);
+	snprintf(err, 300, "%s",
+	    strncmp(why.text, path, strlen(path)) == 0 ? why.text + strlen(path)
+						       : why.text);
+	unlink(path);
+	return good;
+}
+
+START_TEST(test_good)
+{
+	struct settings s;
+	char err[300];
+
+	ck_assert_msg(load("; comment\n[global]\nlog_level = debug\n"
+			   "process_control_timeout = 5\n"
+			   "[www]\nlisten = /run/x.sock\nlisten.mode = 0600\n"
+			   "pm.max_children = 7\nrequest_io_timeout=250ms\n"
+			   "[limits]\nbody_max = 2k\n"
+			   "[identity]\nremote_user = yes\n"
+			   "[keeper]\nlease = 1m\n",
+			  &s, err),
+	    "%s", err);
+	ck_assert_uint_eq(s.global.log_level, LOG_LEVEL_DEBUG);
+	ck_assert_int_eq(s.global.process_control_timeout_ms, 5000);
+	ck_assert_str_eq(s.www.listen, "/run/x.sock");
+	ck_assert_uint_eq(s.www.listen_mode, 0600);
+	ck_assert_int_eq(s.www.max_children, 7);
+	ck_assert_int_eq(s.www.io_timeout_ms, 250);
+	ck_assert_int_eq(s.limits.body_max_bytes, 2048);
+	ck_assert(s.identity.remote_user);
+	ck_assert_int_eq(s.keeper.lease_ms, 60000);
+	/* And a default. */
+	ck_assert_int_eq(s.www.listen_backlog, -1);
+	ck_assert_int_eq(s.limits.request_deadline_ms, 2000);
+}
+END_TEST
+
+static const struct {
+	const char *text, *err;
+} bad[] = {
+    {"", ": [www] listen is required: a Unix socket or a port"},
+    {"[www]\nlisten = x\nlisen = y\n",
+	":3: [www] lisen: no such setting in this section"},
+    {"[wwww]\nlisten = x\n", ":2: [wwww] listen: no such section"},
+    {"listen = x\n", ":1: [] listen: stands before any [section]"},
+    {"[www]\nlisten = x\nlisten = y\n",
+	":3: [www] listen: set twice, first in line 2"},
+    {"[www]\nlisten = x\nnonsense\n", ":3: neither [section] nor key = value"},
+    {"[www]\nlisten = x\npm.max_children = many\n",
+	":3: [www] pm.max_children: not a whole number"},
+    {"[www]\nlisten = x\npm.max_children = 0\n",
+	":3: [www] pm.max_children: must be 1 to 4096"},
+    {"[www]\nlisten = x\npm.max_children = 99999999999999999999\n",
+	":3: [www] pm.max_children: not a whole number"},
+    {"[www]\nlisten = x\npm = dynamik\n",
+	":3: [www] pm: must be one of: static"},
+    {"[www]\nlisten = x\nlisten.mode = 0999\n",
+	":3: [www] listen.mode: not an octal mode such as 0660"},
+    {"[www]\nlisten = x\nrequest_io_timeout = 5 parsecs\n",
+	":3: [www] request_io_timeout: not a duration: write 500ms, 2s, 5m, "
+	"1h or 1d"},
+    {"[www]\nlisten = x\nrequest_io_timeout = 1ms\n",
+	":3: [www] request_io_timeout: must be 10 to 86400000 ms"},
+    {"[www]\nlisten = x\n[limits]\nbody_max = 16q\n",
+	":4: [limits] body_max: not a size: write bytes, 16k or 1m"},
+    {"[www]\nlisten = x\n[identity]\nremote_user = maybe\n",
+	":4: [identity] remote_user: must be yes or no"},
+    {"[www]\nlisten = x\n[keeper]\nlease = 3s\n",
+	": [keeper] lease must be at least twice the [limits] "
+	"request_deadline (2000 ms), or claims of running requests would be "
+	"given up"},
+};
+
+START_TEST(test_bad)
+{
+	struct settings s;
+	char err[300];
+
+	ck_assert(!load(bad[_i].text, &s, err));
+	ck_assert_str_eq(err, bad[_i].err);
+}
+END_TEST
+
+START_TEST(test_long_lines)
+{
+	struct settings s;
+	char text[1000] = "[www]\nlisten = ", err[300];
+
+	memset(text + strlen(text), 'x', 150);
+	ck_assert_msg(load(text, &s, err), "%s", err);
+	memset(text + strlen(text), 'x', 300);
+	ck_assert(!load(text, &s, err));
+	ck_assert_str_eq(err, ":2: this line is too long");
+}
+END_TEST
+
+START_TEST(test_secrets)
+{
+	static const char text[] =
+	    "[www]\nlisten = x\n[mysql]\npassword = hunter2\n";
+	struct settings s;
+	struct err err = ERR_INIT;
+	char dump[8192] = "";
+	FILE *out;
+
+	file_write(text, 0644);
+	ck_assert(!settings_load(path, &s, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, "chmod o-r"));
+	ck_assert_int_eq(chmod(path, 0640), 0);
+	ck_assert_msg(settings_load(path, &s, &err), "%s", err.text);
+	unlink(path);
+	ck_assert_str_eq(s.mysql.password, "hunter2");
+	out = fmemopen(dump, sizeof(dump), "w");
+	settings_dump(&s, out);
+	fclose(out);
+	ck_assert_ptr_null(strstr(dump, "hunter2"));
+	ck_assert_ptr_nonnull(strstr(dump, "password = (set)\n"));
+}
+END_TEST
+
+/* What -tt prints can be read again, and means the same. */
+START_TEST(test_dump_round_trip)
+{
+	struct settings s, again;
+	char err[300], dump[8192] = "";
+	FILE *out;
+
+	ck_assert(load("[www]\nlisten = [::1]:9000\nlisten.mode = 0640\n"
+		       "request_io_timeout = 1500ms\n[limits]\nbody_max = 3k\n"
+		       "[keeper]\nlease = 2m\n",
+	    &s, err));
+	out = fmemopen(dump, sizeof(dump), "w");
+	settings_dump(&s, out);
+	fclose(out);
+	ck_assert_msg(load(dump, &again, err), "%s in:\n%s", err, dump);
+	ck_assert_mem_eq(&s, &again, sizeof(s));
+}
+END_TEST
+
+START_TEST(test_missing_file)
+{
+	struct settings s;
+	struct err err = ERR_INIT;
+
+	ck_assert(!settings_load("/nonexistent/flashgate.conf", &s, &err));
+	ck_assert_ptr_nonnull(strstr(err.text,
+	    "/nonexistent/flashgate.conf: No such file or directory"));
+}
+END_TEST
+
+TESTS_MAIN("settings", UNIT("good", test_good),
+    UNIT_TABLE("bad", test_bad, ARRAY_LEN(bad)),
+    UNIT("long-lines", test_long_lines), UNIT("secrets", test_secrets),
+    UNIT("round-trip", test_dump_round_trip),
+    UNIT("missing", test_missing_file))
