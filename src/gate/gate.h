@@ -18,12 +18,12 @@ struct gate_conf {
 	unsigned database;
 	int64_t connect_timeout_ms;
 	int64_t timeout_ms; /* of one call; a caller's deadline binds as well */
-	int64_t lease_ms;   /* how long a claim may stay undecided */
+	int64_t lease_ms; /* how long a claim may stay undecided */
 };
 
 /* Does not connect.  `conf` is copied. */
-struct gate *gate_new(const struct gate_conf *conf, struct err *err)
-	ATTR_MUSTUSE;
+struct gate *gate_new(
+    const struct gate_conf *conf, struct err *err) ATTR_MUSTUSE;
 void gate_free(struct gate **gate);
 struct gate_port gate_port(struct gate *gate);
 
@@ -31,8 +31,8 @@ struct gate_port gate_port(struct gate *gate);
  * Connects and asks: is it Redis >= 7 (or Valkey), may we write, what is its
  * version (into `version`, "" when unknown).
  */
-enum outcome gate_check(struct gate *gate, int64_t deadline_ns,
-    char version[32], struct err *err);
+enum outcome gate_check(
+    struct gate *gate, int64_t deadline_ns, char version[32], struct err *err);
 /*
  * Loads (replaces) the library of functions.  Idempotent; also done by itself
  * when a call finds the library missing.

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The port's building side: a gate is seeded, published, changed, unlinked. */
+#include "config.h"
+
+#include "base/bug.h"
+#include "gate/gate_priv.h"
+
+/* Begins one of the functions whose first argument is the epoch. */
+static struct command *epoch_fcall(
+    struct gate *gate, struct gate_ref ref, const char *function)
+{
+	struct command *cmd = gate_fcall(gate, ref, function);
+
+	command_number(cmd, ref.epoch);
+	return cmd;
+}
+
+static enum outcome port_seed(void *ctx, struct gate_ref ref,
+    const uint32_t *units, size_t n, int64_t deadline_ns, struct err *err)
+{
+	struct command *cmd = epoch_fcall(ctx, ref, GATE_FN("seed"));
+
+	BUG_ON(n > GATE_BATCH_MAX);
+	if (n == 0)
+		return OUT_DONE;
+	for (size_t i = 0; i < n; i++)
+		command_number(cmd, units[i]);
+	return gate_call_status(ctx, deadline_ns, NULL, err);
+}
+
+static enum outcome port_own(void *ctx, struct gate_ref ref,
+    const struct order *owners, size_t n, int64_t deadline_ns, struct err *err)
+{
+	struct command *cmd = epoch_fcall(ctx, ref, GATE_FN("own"));
+
+	BUG_ON(n > GATE_BATCH_MAX);
+	if (n == 0)
+		return OUT_DONE;
+	for (size_t i = 0; i < n; i++) {
+		BUG_ON(owners[i].status != ORDER_SOLD);
+		command_number(cmd, owners[i].slot);
+		command_customer(cmd, &owners[i].customer);
+		command_claim(cmd, &owners[i].claim);
+	}
+	return gate_call_status(ctx, deadline_ns, NULL, err);
+}
+
+static enum outcome port_publish(void *ctx, struct gate_ref ref, uint32_t units,
+    uint32_t limit, int64_t deadline_ns, struct err *err)
+{
+	struct gate *gate = ctx;
+	struct command *cmd = epoch_fcall(gate, ref, GATE_FN("publish"));
+
+	BUG_ON(limit == 0 || limit > SALE_PER_CUSTOMER_MAX);
+	command_number(cmd, units);
+	command_number(cmd, limit);
+	command_number(cmd, (uint64_t)gate->lease_ms);
+	return gate_call_status(gate, deadline_ns, NULL, err);
+}
+
+static enum outcome port_discard(
+    void *ctx, struct gate_ref ref, int64_t deadline_ns, struct err *err)
+{
+	epoch_fcall(ctx, ref, GATE_FN("discard"));
+	return gate_call_status(ctx, deadline_ns, NULL, err);
+}
+
+static enum outcome port_grow(void *ctx, struct gate_ref ref, uint32_t units,
+    int64_t deadline_ns, uint32_t *done, struct err *err)
+{
+	command_number(epoch_fcall(ctx, ref, GATE_FN("grow")), units);
+	return gate_call_status(ctx, deadline_ns, done, err);
+}
+
+static enum outcome port_shrink(void *ctx, struct gate_ref ref, uint32_t units,
+    int64_t deadline_ns, uint32_t *done, struct err *err)
+{
+	command_number(epoch_fcall(ctx, ref, GATE_FN("shrink")), units);
+	return gate_call_status(ctx, deadline_ns, done, err);
+}
+
+void gate_port_build(struct gate_port *port)
+{
+	port->seed = port_seed;
+	port->own = port_own;
+	port->publish = port_publish;
+	port->discard = port_discard;
+	port->grow = port_grow;
+	port->shrink = port_shrink;
+}

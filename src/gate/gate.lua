@@ -1,0 +1,533 @@
+#!lua name=flashgate_v1
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- The gate: who gets in.  Redis >= 7 or Valkey; compiled into the programs and
+-- loaded by them.  src/sale/ports.h says what each function means.
+--
+-- The version is in every name, because function names are global: programs of
+-- two versions must be able to use one server during a rollout.  A change of
+-- meaning is a new version here and in gate_priv.h.
+--
+-- Redis rolls nothing back.  So every function first reads each key that it is
+-- going to write (a key of a wrong type fails there), and only then writes.
+-- Nothing scans: every function is bounded by the limit, or by the number of
+-- items it was given or asked for.
+
+-- KEYS: always these five, in this order.
+local META = 1  -- hash   epoch, units, limit, lease_ms (and `dropped`, if any)
+local FREE = 2  -- list   unit numbers; taken at the head, given back at the tail
+local LEASE = 3 -- zset   claim -> deadline in ms by this server's clock
+local REC = 4   -- hash   claim -> "unit|slot|customer"
+local SLOT = 5  -- hash   "slot:customer" -> claim; stays when the lease goes
+
+local SLOTS_MAX = 16        -- SALE_PER_CUSTOMER_MAX
+local BATCH_MAX = 1000      -- items of one call
+local DROPS_MAX = 8         -- bad tokens that one claim throws away
+local SHRINK_MAX = 64       -- units that one shrink takes
+local SHRINK_STEPS = 100000 -- list entries that one shrink looks at
+
+local function number_of(text)
+	if type(text) ~= 'string' or not text:find('^%d+$') then
+		return nil
+	end
+	return tonumber(text)
+end
+
+-- Bounds are the ledger's to judge; that it is a positive number is ours.
+local function unit_of(token)
+	local unit = number_of(token)
+	if not unit or not token:find('^[1-9]') or unit > 4294967295 then
+		return nil
+	end
+	return unit
+end
+
+local function rec_make(unit, slot, customer)
+	return string.format('%.0f|%.0f|%s', unit, slot, customer)
+end
+
+-- Unit, slot and customer; nil for a record that is missing or damaged.
+local function rec_read(text)
+	local unit, slot, customer
+	if text then
+		unit, slot, customer = text:match('^(%d+)|(%d%d?)|(.+)$')
+	end
+	unit = unit_of(unit)
+	if not unit then
+		return nil
+	end
+	return unit, tonumber(slot), customer
+end
+
+local function now_ms()
+	local time = redis.call('TIME')
+	return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+-- A meta that cannot be read is a lost one: NOSALE is never "sold out".
+local function meta_read(keys)
+	local m = redis.call('HMGET', keys[META], 'epoch', 'units', 'limit',
+		'lease_ms')
+	local meta = {
+		epoch = number_of(m[1]), units = number_of(m[2]),
+		limit = number_of(m[3]), lease_ms = number_of(m[4]),
+	}
+	if not (meta.epoch and meta.units and meta.limit and meta.lease_ms) or
+	    meta.limit < 1 or meta.limit > SLOTS_MAX then
+		return nil
+	end
+	return meta
+end
+
+-- The meta of `epoch`, or nil and the answer that says why not.
+local function meta_of(keys, epoch)
+	local meta = meta_read(keys)
+	if not meta then
+		return nil, {'NOSALE'}
+	end
+	if meta.epoch ~= tonumber(epoch) then
+		return nil, {'EPOCH', meta.epoch}
+	end
+	return meta
+end
+
+local function slot_fields(customer, limit)
+	local fields = {}
+	for n = 1, limit do
+		fields[n] = n .. ':' .. customer
+	end
+	return fields
+end
+
+-- The fields of `customer` that name `claim`.
+local function slots_naming(keys, customer, claim)
+	local fields = slot_fields(customer, SLOTS_MAX)
+	local holders = redis.call('HMGET', keys[SLOT], unpack(fields))
+	local naming = {}
+	for n = 1, SLOTS_MAX do
+		if holders[n] == claim then
+			naming[#naming + 1] = fields[n]
+		end
+	end
+	return naming
+end
+
+local function slots_clear(keys, fields)
+	if #fields > 0 then
+		redis.call('HDEL', keys[SLOT], unpack(fields))
+	end
+end
+
+-- 1 when there was a lease, else 0.
+local function lease_drop(keys, claim)
+	local had = redis.call('ZREM', keys[LEASE], claim)
+	redis.call('HDEL', keys[REC], claim)
+	return had
+end
+
+local function lease_put(keys, meta, claim, rec)
+	redis.call('ZADD', keys[LEASE],
+		string.format('%.0f', now_ms() + meta.lease_ms), claim)
+	redis.call('HSET', keys[REC], claim, rec)
+end
+
+-- The first usable token of the free list and how many were thrown away.
+local function unit_pop(keys)
+	for dropped = 0, DROPS_MAX - 1 do
+		local token = redis.call('LPOP', keys[FREE])
+		local unit = unit_of(token)
+		if unit or not token then
+			return unit, dropped
+		end
+		redis.call('HINCRBY', keys[META], 'dropped', 1)
+	end
+	return nil, DROPS_MAX
+end
+
+-- epoch, customer, claim ids (the first one takes).
+-- TAKEN unit slot dropped | SAME unit slot attempt | MINE attempt | LIMIT |
+-- SOFT held dropped | GONE held | EPOCH e | NOSALE
+local function claim(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local customer, chain = args[2], {unpack(args, 3)}
+	local recs = redis.call('HMGET', keys[REC], unpack(chain))
+	for i = 1, #chain do
+		if recs[i] then
+			local unit, slot = rec_read(recs[i])
+			if not unit then
+				return redis.error_reply('ERR damaged record')
+			end
+			return {'SAME', unit, slot, i - 1}
+		end
+	end
+	local fields = slot_fields(customer, meta.limit)
+	local holders = redis.call('HMGET', keys[SLOT], unpack(fields))
+	local vacant, held = nil, 0
+	for n = 1, meta.limit do
+		for i = 1, #chain do
+			if holders[n] == chain[i] then
+				return {'MINE', i - 1}
+			end
+		end
+		if holders[n] then
+			held = held + 1
+		elseif not vacant then
+			vacant = n
+		end
+	end
+	if not vacant then
+		return {'LIMIT'}
+	end
+	local leased = redis.call('ZCARD', keys[LEASE])
+	if redis.call('LLEN', keys[FREE]) == 0 then
+		return {leased == 0 and 'GONE' or 'SOFT', held, 0}
+	end
+	-- Everything is read and right: from here on only writes.
+	local unit, dropped = unit_pop(keys)
+	if not unit then
+		return {'SOFT', held, dropped}
+	end
+	lease_put(keys, meta, chain[1], rec_make(unit, vacant, customer))
+	redis.call('HSET', keys[SLOT], fields[vacant], chain[1])
+	return {'TAKEN', unit, vacant, dropped}
+end
+
+-- claim.  1: a lease went, 0: there was none (a second confirm, or too late).
+local function confirm(keys, args)
+	return lease_drop(keys, args[1])
+end
+
+-- claim, customer, VOID | ELSEWHERE.  1: its unit is free again, 0: it held
+-- nothing, 2: it held a lease without a usable record, so no unit came back.
+local function release(keys, args)
+	local id, customer, why = args[1], args[2], args[3]
+	local text = redis.call('HGET', keys[REC], id)
+	local leased = redis.call('ZSCORE', keys[LEASE], id)
+	local unit, _, holder = rec_read(text)
+	local stale = {}
+	if why == 'VOID' then
+		stale = slots_naming(keys, holder or customer, id)
+	end
+	redis.call('LLEN', keys[FREE])
+	lease_drop(keys, id)
+	slots_clear(keys, stale)
+	if unit then
+		redis.call('RPUSH', keys[FREE], unit)
+		return 1
+	end
+	return (text or leased) and 2 or 0
+end
+
+-- epoch, claim, unit, owner's claim, owner's slot, owner.  1: the claim's unit
+-- was dropped, 0: it did not hold that unit, or this is not the epoch.
+local function heal(keys, args)
+	local id, sold = args[2], tonumber(args[3])
+	-- A slot written into a dead epoch would stay there for ever.
+	if not meta_of(keys, args[1]) then
+		return 0
+	end
+	local unit, _, holder = rec_read(redis.call('HGET', keys[REC], id))
+	local drops = unit == sold
+	redis.call('ZSCORE', keys[LEASE], id)
+	local stale = drops and slots_naming(keys, holder, id) or {}
+	local field = args[5] .. ':' .. args[6]
+	redis.call('HGET', keys[SLOT], field)
+	-- A late second heal may find the claim with another unit by now, which
+	-- is not sold: only the sold one is dropped.
+	if drops then
+		lease_drop(keys, id)
+		slots_clear(keys, stale)
+	end
+	redis.call('HSET', keys[SLOT], field, args[4])
+	return drops and 1 or 0
+end
+
+-- epoch, from, to, customer.
+-- TAKEN unit slot 0 | SAME unit slot 0 | MINE 0 | SOFT 0 0 | EPOCH e | NOSALE
+local function rekey(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local from, to, customer = args[2], args[3], args[4]
+	local recs = redis.call('HMGET', keys[REC], from, to)
+	local unit, slot, holder = rec_read(recs[1])
+	local own_unit, own_slot = rec_read(recs[2])
+	local confirmed = #slots_naming(keys, customer, to) > 0
+	local stale = unit and slots_naming(keys, holder, from) or {}
+	local field = unit and slot .. ':' .. holder
+	local named = unit and redis.call('HGET', keys[SLOT], field)
+	redis.call('ZCARD', keys[LEASE])
+	redis.call('LLEN', keys[FREE])
+	if recs[2] and not own_unit then
+		return redis.error_reply('ERR damaged record')
+	end
+	if own_unit or confirmed then
+		if unit then
+			lease_drop(keys, from)
+			slots_clear(keys, stale)
+			redis.call('RPUSH', keys[FREE], unit)
+		end
+		if own_unit then
+			return {'SAME', own_unit, own_slot, 0}
+		end
+		return {'MINE', 0}
+	end
+	if not unit then
+		return {'SOFT', 0, 0}
+	end
+	lease_drop(keys, from)
+	lease_put(keys, meta, to, recs[1])
+	-- A slot that meanwhile names somebody else is a sold order's.
+	if not named or named == from then
+		redis.call('HSET', keys[SLOT], field, to)
+	end
+	return {'TAKEN', unit, slot, 0}
+end
+
+-- Appends claim, unit, slot, customer, remaining ms for each of `scored`
+-- (claim, deadline, claim, deadline ...).  Unit 0: the record is lost.
+local function leases_put(keys, scored, first, last, answer)
+	local ids = {}
+	for i = first, last do
+		ids[#ids + 1] = scored[2 * i - 1]
+	end
+	if #ids == 0 then
+		return answer
+	end
+	local recs = redis.call('HMGET', keys[REC], unpack(ids))
+	local now = now_ms()
+	for i, id in ipairs(ids) do
+		local unit, slot, customer = rec_read(recs[i])
+		local left = tonumber(scored[2 * (first + i - 1)]) - now
+		if not (left > -1e15 and left < 1e15) then
+			left = 0
+		end
+		if #id == 16 then
+			local n = #answer
+			answer[n + 1], answer[n + 2] = id, unit or 0
+			answer[n + 3], answer[n + 4] = slot or 0, customer or ''
+			answer[n + 5] = left
+		end
+	end
+	return answer
+end
+
+-- max.  The leases with the oldest deadlines.
+local function leases(keys, args)
+	local max = math.min(tonumber(args[1]), BATCH_MAX)
+	local scored = redis.call('ZRANGE', keys[LEASE], 0, max - 1,
+		'WITHSCORES')
+	return leases_put(keys, scored, 1, #scored / 2, {})
+end
+
+-- cursor, max.  Next cursor (0: that was all), then the leases.  The cursor is
+-- a deadline: a lease that stays keeps its own, so none is missed, and a page
+-- has an end, which ZSCAN does not promise.
+local function lease_scan(keys, args)
+	local max = math.min(tonumber(args[2]), BATCH_MAX)
+	local scored = redis.call('ZRANGEBYSCORE', keys[LEASE], args[1], '+inf',
+		'WITHSCORES', 'LIMIT', 0, max)
+	local n = #scored / 2
+	if n < max then
+		return leases_put(keys, scored, 1, n, {0})
+	end
+	-- More of the last one's millisecond may follow: leave it to the next
+	-- page, which begins there.
+	local last, cut = scored[2 * n], n
+	while cut > 0 and scored[2 * cut] == last do
+		cut = cut - 1
+	end
+	if cut == 0 then
+		return redis.error_reply('ERR one deadline for a whole page')
+	end
+	return leases_put(keys, scored, 1, cut, {tonumber(last)})
+end
+
+-- epoch.  OK epoch units limit free leased | EPOCH e | NOSALE
+local function gauge(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	return {'OK', meta.epoch, meta.units, meta.limit,
+		redis.call('LLEN', keys[FREE]), redis.call('ZCARD', keys[LEASE])}
+end
+
+-- offset, max.  Unit numbers; 0 for a token that is none.
+local function free_list(keys, args)
+	local offset = tonumber(args[1])
+	local max = math.min(tonumber(args[2]), BATCH_MAX)
+	local units = redis.call('LRANGE', keys[FREE],
+		string.format('%.0f', offset),
+		string.format('%.0f', offset + max - 1))
+	for i = 1, #units do
+		units[i] = unit_of(units[i]) or 0
+	end
+	return units
+end
+
+-- What was published stays as it is: EPOCH e when `epoch` or a later one is.
+local function published(keys, epoch)
+	local current = number_of(redis.call('HGET', keys[META], 'epoch'))
+	if current and current >= tonumber(epoch) then
+		return {'EPOCH', current}
+	end
+	return nil
+end
+
+-- epoch, units.  OK | EPOCH e
+local function seed(keys, args)
+	local refusal = published(keys, args[1])
+	if refusal then
+		return refusal
+	end
+	-- The chunk whose answer was lost comes a second time.
+	if redis.call('LINDEX', keys[FREE], -1) ~= args[#args] then
+		redis.call('RPUSH', keys[FREE], unpack(args, 2))
+	end
+	return {'OK'}
+end
+
+-- epoch, then slot, customer, claim of each owner.  OK | EPOCH e
+local function own(keys, args)
+	local refusal = published(keys, args[1])
+	if refusal then
+		return refusal
+	end
+	local pairs_flat = {}
+	for i = 2, #args, 3 do
+		pairs_flat[#pairs_flat + 1] = args[i] .. ':' .. args[i + 1]
+		pairs_flat[#pairs_flat + 1] = args[i + 2]
+	end
+	redis.call('HSET', keys[SLOT], unpack(pairs_flat))
+	return {'OK'}
+end
+
+-- epoch, units, limit, lease_ms.  OK | EPOCH e, when that one is later.
+local function publish(keys, args)
+	local refusal = published(keys, args[1])
+	if refusal and refusal[2] > tonumber(args[1]) then
+		return refusal
+	end
+	redis.call('UNLINK', keys[META])
+	redis.call('HSET', keys[META], 'epoch', args[1], 'units', args[2],
+		'limit', args[3], 'lease_ms', args[4])
+	return {'OK'}
+end
+
+-- epoch.  OK | EPOCH e, when it is the one in use.
+local function discard(keys, args)
+	local refusal = published(keys, args[1])
+	if refusal and refusal[2] == tonumber(args[1]) then
+		return refusal
+	end
+	redis.call('UNLINK', keys[FREE], keys[LEASE], keys[REC], keys[SLOT])
+	return {'OK'}
+end
+
+-- epoch, units.  OK units | EPOCH e | NOSALE
+local function grow(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local upto = math.min(tonumber(args[2]), meta.units + BATCH_MAX)
+	if upto <= meta.units then
+		return {'OK', meta.units}
+	end
+	local more = {}
+	for unit = meta.units + 1, upto do
+		more[#more + 1] = string.format('%.0f', unit)
+	end
+	redis.call('LLEN', keys[FREE])
+	redis.call('RPUSH', keys[FREE], unpack(more))
+	redis.call('HSET', keys[META], 'units', string.format('%.0f', upto))
+	return {'OK', upto}
+end
+
+-- epoch, units.  OK units | EPOCH e | NOSALE
+local function shrink(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local units, target = meta.units, tonumber(args[2])
+	local length = redis.call('LLEN', keys[FREE])
+	local steps = SHRINK_STEPS
+	for _ = 1, SHRINK_MAX do
+		if units <= target or steps <= 0 then
+			break
+		end
+		local token = string.format('%.0f', units)
+		-- High numbers are at the tail: looked for from there, and not
+		-- through all of a list of millions.
+		local at = redis.call('LPOS', keys[FREE], token, 'RANK', -1,
+			'MAXLEN', steps)
+		if not at then
+			break
+		end
+		steps = steps - (length - at)
+		redis.call('LREM', keys[FREE], -1, token)
+		length = length - 1
+		units = units - 1
+		redis.call('HSET', keys[META], 'units',
+			string.format('%.0f', units))
+	end
+	return {'OK', units}
+end
+
+-- Every command above.  Redis checks the caller's rights command by command,
+-- when a function is already half done: they are asked for beforehand.
+local COMMANDS = {
+	{'HMGET', META}, {'HGET', META}, {'HSET', META}, {'HDEL', REC},
+	{'HINCRBY', META}, {'LLEN', FREE}, {'LPOP', FREE}, {'RPUSH', FREE},
+	{'LINDEX', FREE}, {'LRANGE', FREE}, {'LPOS', FREE}, {'LREM', FREE},
+	{'ZADD', LEASE}, {'ZCARD', LEASE}, {'ZRANGE', LEASE},
+	{'ZRANGEBYSCORE', LEASE}, {'ZREM', LEASE}, {'ZSCORE', LEASE},
+	{'UNLINK', SLOT}, {'TIME'},
+}
+
+-- The commands that this user may not run on these keys.
+local function rights(keys)
+	local missing = {}
+	for _, command in ipairs(COMMANDS) do
+		local words = {command[1]}
+		if command[2] then
+			words[2] = keys[command[2]]
+		end
+		if not redis.acl_check_cmd(unpack(words)) then
+			missing[#missing + 1] = command[1]
+		end
+	end
+	return missing
+end
+
+local function register(name, callback, flags)
+	redis.register_function{
+		function_name = 'fg_' .. name .. '_v1',
+		callback = callback, flags = flags or {},
+	}
+end
+
+-- What needs memory is refused under maxmemory as a whole, before anything is
+-- popped: no allow-oom there.  What frees memory must go on.
+register('claim', claim)
+register('confirm', confirm, {'allow-oom'})
+register('release', release, {'allow-oom'})
+register('heal', heal, {'allow-oom'})
+register('rekey', rekey)
+register('leases', leases, {'no-writes'})
+register('lease_scan', lease_scan, {'no-writes'})
+register('gauge', gauge, {'no-writes'})
+register('free_list', free_list, {'no-writes'})
+register('seed', seed)
+register('own', own)
+register('publish', publish)
+register('discard', discard, {'allow-oom'})
+register('grow', grow)
+register('shrink', shrink, {'allow-oom'})
+register('rights', rights, {'no-writes'})

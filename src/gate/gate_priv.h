@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside the gate: its state, and how its parts call Redis.  For src/gate only.
+ */
+#ifndef GATE_GATE_PRIV_H
+#define GATE_GATE_PRIV_H
+
+#include "gate/command.h"
+#include "gate/conn.h"
+#include "gate/gate.h"
+#include "gate/reply.h"
+
+#include <stddef.h>
+
+/* gate.lua, made into C by local.mk, and the names that it registers. */
+extern const char gate_lua[];
+extern const size_t gate_lua_bytes;
+#define GATE_LIBRARY  "flashgate_v1"
+#define GATE_FN(name) "fg_" name "_v1"
+
+struct gate {
+	char *address, *user, *password; /* ours */
+	struct gate_target target;
+	int64_t timeout_ms, lease_ms;
+	struct gate_conn conn;
+	struct gate_keys keys; /* of the sale asked about last */
+	struct command cmd; /* the one in the making */
+};
+
+/* Begins a call of a function on the keys of `ref`; arguments are added. */
+struct command *gate_fcall(
+    struct gate *gate, struct gate_ref ref, const char *function);
+
+/*
+ * Sends the command in the making.  DONE: *reply is not an error; freed by the
+ * caller.  A missing library is loaded and the call sent again, once.
+ */
+enum outcome gate_call(struct gate *gate, int64_t deadline_ns,
+    redisReply **reply, struct err *err);
+
+/*
+ * The end of every call: frees the reply.  A reply that could not be decoded
+ * may still stand for a change that was made, and what follows it on the
+ * connection cannot be trusted: UNKNOWN, and the connection goes.
+ */
+enum outcome gate_finish(
+    struct gate *gate, redisReply *reply, bool decoded, struct err *err);
+
+/*
+ * For the calls that answer OK, EPOCH or NOSALE: the latter two changed
+ * nothing and are NOT_DONE here.  `number` may be NULL.
+ */
+enum outcome gate_call_status(
+    struct gate *gate, int64_t deadline_ns, uint32_t *number, struct err *err);
+
+/* The parts of the port (src/sale/ports.h), each in its file. */
+void gate_port_claim(struct gate_port *port); /* claim.c */
+void gate_port_keep(struct gate_port *port); /* keep.c */
+void gate_port_build(struct gate_port *port); /* build.c */
+
+#endif
