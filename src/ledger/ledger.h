@@ -3,6 +3,15 @@
  * MySQL or MariaDB behind the sale's ledger port: one connection, prepared
  * statements only.  Worker, keeper, settler and operator processes; after the
  * fork, one each.
+ *
+ * A deadline is looked at before a statement is sent.  How long an answer may
+ * take after that, the client libraries count in whole seconds: the statement
+ * timeout rounded up, and one more.  So a call may outlast its deadline by that
+ * when a server stops in the middle, and by nothing else.
+ *
+ * Error texts carry MySQL's number and our words for it.  The server's own words
+ * are told only of connecting and of schema files: elsewhere they hold customers'
+ * names and key bytes.
  */
 #ifndef LEDGER_LEDGER_H
 #define LEDGER_LEDGER_H
@@ -16,13 +25,14 @@ struct ledger_conf {
 	const char *address;
 	const char *user, *password;
 	const char *database;
-	int64_t connect_timeout_ms;   /* the client rounds up to whole seconds */
+	/* 1 ms to 1 h each; the client rounds the first up to whole seconds. */
+	int64_t connect_timeout_ms;
 	int64_t statement_timeout_ms; /* max_statement_time of the session */
 };
 
-/* Does not connect.  `conf` is copied. */
-struct ledger *ledger_new(const struct ledger_conf *conf, struct err *err)
-	ATTR_MUSTUSE;
+/* Does not connect.  `conf` is copied.  NULL when a setting cannot be. */
+struct ledger *ledger_new(
+    const struct ledger_conf *conf, struct err *err) ATTR_MUSTUSE;
 void ledger_free(struct ledger **ledger);
 struct ledger_port ledger_port(struct ledger *ledger);
 
@@ -37,14 +47,33 @@ struct ledger_port ledger_port(struct ledger *ledger);
 enum outcome ledger_check(struct ledger *ledger, int64_t deadline_ns,
     char version[64], struct err *err);
 
+/* A setting of the server that a promise hangs on. */
+struct ledger_setting {
+	const char *name;
+	char value[64];
+	const char *want; /* what would do, alternatives with a bar between */
+	bool good;
+	bool fatal; /* when not good: orders can be lost; else it is advice */
+	const char *why;
+};
+
+/* Reads those that the server has into `out`, of at least this size. */
+#define LEDGER_SETTINGS_MAX 8
+enum outcome ledger_settings(struct ledger *ledger, int64_t deadline_ns,
+    struct ledger_setting *out, size_t *n, struct err *err);
+
 /* ---- the operator's hand: flashgatectl only ------------------------------------ */
 
 /* Version that the database has, 0: no schema. */
-enum outcome ledger_schema_version(struct ledger *ledger, unsigned *version,
-    struct err *err);
-/* Runs one numbered file of sql/ (statements end in ";\n"; see sql/README). */
-enum outcome ledger_schema_apply(struct ledger *ledger, const char *path,
-    struct err *err);
+enum outcome ledger_schema_version(
+    struct ledger *ledger, unsigned *version, struct err *err);
+/*
+ * Runs one numbered file of sql/ (see sql/README there for what it may hold) on a
+ * connection of its own with an hour for each statement.  Anything but DONE may
+ * have left the first statements behind: run it again.
+ */
+enum outcome ledger_schema_apply(
+    struct ledger *ledger, const char *path, struct err *err);
 
 /* `sale->id` and `sale->claim_key` are set by it.  NOT_DONE when the slug is
  * taken. */

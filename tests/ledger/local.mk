@@ -1,1 +1,2 @@
 # ledger: tests
+EXTRA_DIST += sql/README sql/users.sql.example

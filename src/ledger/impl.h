@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this folder share about struct ledger, and the readers of
+ * whole results that port and operator functions both use.
+ */
+#ifndef LEDGER_IMPL_H
+#define LEDGER_IMPL_H
+
+#include "ledger/conn.h"
+#include "ledger/ledger.h"
+#include "ledger/rows.h"
+
+struct ledger {
+	struct conn_target target;
+	struct conn_limits limits;
+	struct conn conn;
+	/* Room for the largest statement's parameters. */
+	MYSQL_BIND params[STATEMENT_BATCH_MAX * VOID_PARAM_COUNT];
+};
+
+/* Operator functions have no deadline: the client's timeouts bound each call. */
+#define NO_DEADLINE INT64_MAX
+
+/*
+ * A second connection for what may rightly wait longer than a purchase may: it
+ * lives for one call.  Made only when the first one stands, so that a server
+ * that is away is not tried twice.  Its statements, and their waits for locks,
+ * may take `statement_ms`.  Close it with conn_close() in any case.
+ */
+enum outcome ledger_patient(struct ledger *ledger, int64_t statement_ms,
+    int64_t deadline_ns, struct conn *patient, struct err *err);
+
+/* Statements that answer with rows of orders. */
+struct orders_out {
+	struct order *out;
+	size_t max;
+	size_t n; /* filled */
+};
+enum outcome ledger_read_orders(struct ledger *ledger, struct call *call,
+    int64_t deadline_ns, struct orders_out *orders, struct err *err);
+
+/* Statements that answer with the ledger's clock and rows of sales. */
+struct sales_out {
+	struct sale *out;
+	size_t max;
+	size_t n; /* filled */
+	struct wall now; /* filled */
+};
+enum outcome ledger_read_sales(struct ledger *ledger, struct call *call,
+    int64_t deadline_ns, struct sales_out *sales, struct err *err);
+
+/* Statements that answer with one number; `*value` stays when there is no row.
+ * Inside a transaction or not. */
+enum outcome ledger_read_number(struct ledger *ledger, struct call *call,
+    int64_t deadline_ns, int64_t *value, struct err *err);
+
+/* ledger_schema_version() with a deadline. */
+enum outcome ledger_schema_read(struct ledger *ledger, int64_t deadline_ns,
+    unsigned *version, struct err *err);
+
+#endif

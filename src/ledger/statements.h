@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every SQL text of the program, each once.  Texts hold placeholders, never
+ * values.  Pure; any process.
+ */
+#ifndef LEDGER_STATEMENTS_H
+#define LEDGER_STATEMENTS_H
+
+#include "base/attr.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum statement_id {
+	/* What a worker needs within a purchase: prepared with the connection. */
+	STMT_RECORD,
+	STMT_FIND_1,
+	STMT_FIND_UNIT,
+	STMT_FIND_CUSTOMER,
+	STMT_SALE,
+	STMT_HOT_COUNT,
+
+	/* The rest of the port: prepared when first used. */
+	STMT_FIND_10 = STMT_HOT_COUNT,
+	STMT_FIND_100,
+	STMT_VOID_1,
+	STMT_VOID_10,
+	STMT_VOID_100,
+	STMT_SALES,
+	STMT_SOLD_AFTER,
+	STMT_EPOCH_BEGIN,
+	STMT_EPOCH_END,
+
+	/* The operator's hand. */
+	STMT_SCHEMA_VERSION,
+	STMT_SALE_CREATE,
+	STMT_SALE_BY_SLUG,
+	STMT_SALE_LIST,
+	STMT_SET_STATE,
+	STMT_STOCK_LOCK,
+	STMT_STOCK_ABOVE,
+	STMT_SET_STOCK,
+	STMT_AUDIT,
+	STMT_ORDERS_PAGE,
+	STMT_ORDERS_PAGE_ALL,
+
+	/* Session and server: asked when a connection is made or checked. */
+	STMT_LIMITS_MARIADB,
+	STMT_LIMITS_MYSQL,
+	STMT_SESSION_SANE,
+	STMT_FACT_ENGINE,
+	STMT_FACT_UNIQUE,
+	STMT_FACT_BINARY,
+	STMT_VARIABLE,
+
+	/* Constant texts, sent as they are. */
+	STMT_SESSION_SET,
+	STMT_ISOLATION,
+	STMT_BEGIN,
+	STMT_COMMIT,
+	STMT_ROLLBACK,
+	STMT_COUNT
+};
+
+struct statement {
+	const char *name; /* for messages */
+	/* head, `repeat` `times` times with commas between, tail */
+	const char *head, *repeat, *tail;
+	unsigned times;
+	unsigned params; /* placeholders in the whole text */
+	unsigned columns; /* of its result, 0: none */
+};
+
+const struct statement *statement_get(enum statement_id id);
+
+#define STATEMENT_TEXT_MAX 4096
+/* Writes the whole text, terminated. */
+void statement_text(enum statement_id id, struct strbuf *out);
+
+/* The rows that find() and void_claims() can ask for at once. */
+#define STATEMENT_BATCH_MAX 100
+struct statement_batch {
+	enum statement_id id;
+	size_t rows;
+};
+/* The smallest statement for `n` rows, 1..STATEMENT_BATCH_MAX; the caller fills
+ * the rest with repetitions. */
+struct statement_batch statement_find(size_t n);
+struct statement_batch statement_void(size_t n);
+
+/* Columns of the two shapes of row that rows.c reads. */
+#define ORDER_COLUMN_COUNT 10
+#define SALE_COLUMN_COUNT  14
+#define VOID_PARAM_COUNT   4
+
+#endif
