@@ -154,9 +154,9 @@ static void logs_reopen(const struct master *master)
 		return;
 	}
 	log_share(master);
-	log_notice("log reopened");
 	/* The file is there now, and theirs. */
 	children_signal(master, SIGUSR1);
+	log_notice("log reopened");
 }
 
 /* ---- the stop ------------------------------------------------------------ */
