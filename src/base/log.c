@@ -83,6 +83,15 @@ bool log_reopen(struct err *err)
 	return true;
 }
 
+bool log_give(uid_t uid, struct err *err)
+{
+	if (logger.path[0] == '\0' || fchown(logger.fd, uid, (gid_t)-1) == 0)
+		return true;
+	err_set_errno(err, "cannot give log file %s to user %u", logger.path,
+	    (unsigned)uid);
+	return false;
+}
+
 void log_set_role(const char *role)
 {
 	snprintf(logger.role, sizeof(logger.role), "%s", role);

@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 /* As in php-fpm's log_level, most urgent first. */
 enum log_level {
@@ -36,6 +37,11 @@ bool log_open(const char *path, enum log_level level, struct err *err)
 	ATTR_MUSTUSE;
 /* Opens the same path again, after a rotation.  The old one serves on failure. */
 bool log_reopen(struct err *err) ATTR_MUSTUSE;
+/*
+ * Gives the open file to `uid`, so that children who run as that user can
+ * reopen it; its group stays.  True when the log is no file.
+ */
+bool log_give(uid_t uid, struct err *err) ATTR_MUSTUSE;
 /* The word before the pid: "master", "worker", "keeper".  Copied. */
 void log_set_role(const char *role);
 

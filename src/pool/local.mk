@@ -1,5 +1,21 @@
 # pool: master and children.  Knows nothing of FastCGI, HTTP or sales.
 noinst_LIBRARIES += libpool.a
+libpool_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libpool_a_SOURCES = \
-	%reldir%/pool.h
+	%reldir%/board.c %reldir%/board.h \
+	%reldir%/child.c %reldir%/child.h \
+	%reldir%/conns.c %reldir%/conns.h \
+	%reldir%/drain.c \
+	%reldir%/ident.c %reldir%/ident.h \
+	%reldir%/listen.c \
+	%reldir%/loop.c %reldir%/loop.h \
+	%reldir%/master.c %reldir%/master.h \
+	%reldir%/pidfile.c %reldir%/pidfile.h \
+	%reldir%/policy.c %reldir%/policy.h \
+	%reldir%/pool.h \
+	%reldir%/report.c %reldir%/report.h \
+	%reldir%/serve.c \
+	%reldir%/signals.c %reldir%/signals.h \
+	%reldir%/spawn.c \
+	%reldir%/stop.c %reldir%/stop.h
 EXTRA_DIST += %reldir%/.may_include

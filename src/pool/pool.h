@@ -23,7 +23,7 @@
 struct pool_child; /* a child's view of itself */
 
 enum pool_next {
-	POOL_KEEP,  /* the connection is open, and the peer may send again */
+	POOL_KEEP, /* the connection is open, and the peer may send again */
 	POOL_CLOSED /* serve() has closed the descriptor */
 };
 
@@ -32,12 +32,13 @@ struct pool_app {
 	/*
 	 * After the fork, before the first work: connect, allocate.  False ends
 	 * the child with exit code 70; the master logs `err` and tries again
-	 * with a growing pause.
+	 * with a growing pause.  May be NULL.
 	 */
 	bool (*open)(void *ctx, struct pool_child *child, struct err *err);
 	/*
 	 * One request on a connection that has bytes to read.  The descriptor is
-	 * blocking, close-on-exec, with SO_RCVTIMEO and SO_SNDTIMEO set.
+	 * blocking, close-on-exec, with SO_RCVTIMEO and SO_SNDTIMEO set; there
+	 * is no signal that could interrupt it.  Each call counts as a request.
 	 * NULL for a group that ticks.
 	 */
 	enum pool_next (*serve)(void *ctx, int fd);
@@ -53,7 +54,11 @@ struct pool_app {
 	void *ctx; /* made in the master before the fork; copied by it */
 };
 
-/* What a child may ask and say. */
+/*
+ * What a child may ask and say.  A draining child takes no new work: a reply
+ * should close its connection.  True already in the serve() that is the last
+ * one before max_requests.
+ */
 bool pool_child_draining(const struct pool_child *child);
 /* 0.. within its group. */
 unsigned pool_child_index(const struct pool_child *child);
@@ -66,26 +71,34 @@ struct pool_listen_conf {
 	const char *address;
 	int backlog; /* -1: the system's maximum */
 	const char *owner, *group; /* name or number; NULL: ours */
-	mode_t mode;		   /* of a Unix socket */
+	mode_t mode; /* of a Unix socket */
 };
 
 /*
  * Binds and listens: non-blocking, close-on-exec.  A Unix socket that somebody
  * still answers on is refused, a stale one replaced.  -1 with `err`.
  */
-int pool_listen_open(const struct pool_listen_conf *conf, struct err *err)
-	ATTR_MUSTUSE;
-/* Closes, and unlinks a Unix socket. */
+int pool_listen_open(
+    const struct pool_listen_conf *conf, struct err *err) ATTR_MUSTUSE;
+/*
+ * Closes, and unlinks a Unix socket that pool_listen_open() made, if the path
+ * is still that socket.
+ */
 void pool_listen_close(const struct pool_listen_conf *conf, int fd);
 
 struct pool_group {
 	const char *name; /* in logs and process titles */
 	const struct pool_app *app;
-	int listen_fd;	       /* -1: none */
+	int listen_fd; /* -1: none */
 	unsigned max_children; /* pm = static: exactly so many */
-	uint64_t max_requests; /* a child leaves after so many; 0: never */
-	unsigned io_timeout_ms; /* SO_RCVTIMEO, SO_SNDTIMEO of a connection */
-	unsigned keep_max;	/* kept connections a child holds at most */
+	/* A child leaves after so many, ± 10 % by its index; 0: never. */
+	uint64_t max_requests;
+	/* SO_RCVTIMEO and SO_SNDTIMEO of a connection, and the wait for its
+	 * first byte.  Above 0 where there is a listening socket. */
+	unsigned io_timeout_ms;
+	/* Kept connections a child holds at most; above that it closes those
+	 * that were not used for the longest time. */
+	unsigned keep_max;
 };
 
 #define POOL_GROUPS_MAX 8
@@ -107,8 +120,12 @@ struct pool_conf {
 /*
  * Runs until told to stop (TERM, QUIT or INT: graceful within
  * control_timeout_ms; a second one: at once).  USR1 reopens the log in master
- * and children.  Returns an exit code of sysexits: 0 after an orderly stop.
- * Children never return from it.
+ * and children.  Children never return from it.
+ *
+ * Returns an exit code of sysexits: 0 after a stop that ended every child, 70
+ * when one outlived KILL or there was no memory, 78 for an unknown user or
+ * group or a pid file that cannot be written; what it was is in the log.  The
+ * signals named above stay blocked: the caller tidies up and exits.
  */
 int pool_run(const struct pool_conf *conf);
 

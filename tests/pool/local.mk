@@ -1,1 +1,36 @@
 # pool: tests
+unit_tests += %reldir%/test_policy
+%canon_reldir%_test_policy_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_policy_SOURCES = %reldir%/test_policy.c
+%canon_reldir%_test_policy_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_stop
+%canon_reldir%_test_stop_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_stop_SOURCES = %reldir%/test_stop.c
+%canon_reldir%_test_stop_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_parts
+%canon_reldir%_test_parts_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_parts_SOURCES = %reldir%/test_parts.c
+%canon_reldir%_test_parts_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_listen
+%canon_reldir%_test_listen_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_listen_SOURCES = %reldir%/test_listen.c
+%canon_reldir%_test_listen_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+pool_rig = %reldir%/rig.c %reldir%/rig.h
+unit_tests += %reldir%/test_serving
+%canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
+%canon_reldir%_test_serving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_births
+%canon_reldir%_test_births_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_births_SOURCES = %reldir%/test_births.c $(pool_rig)
+%canon_reldir%_test_births_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_leaving
+%canon_reldir%_test_leaving_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_leaving_SOURCES = %reldir%/test_leaving.c $(pool_rig)
+%canon_reldir%_test_leaving_LDADD = libpool.a libbase.a $(CHECK_LIBS)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A child from fork to _exit: close what is the master's, become nobody, tie the
+ * own life to the master's, open, work, close.
+ */
+#include "config.h"
+
+#include "pool/child.h"
+#include "pool/loop.h"
+#include "pool/policy.h"
+#include "pool/report.h"
+#include "pool/signals.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+bool pool_child_draining(const struct pool_child *child)
+{
+	return child->draining;
+}
+
+unsigned pool_child_index(const struct pool_child *child)
+{
+	return child->birth->index;
+}
+
+bool pool_peer_gone(int fd)
+{
+	/* Not a peek: bytes that nobody will read to the end would hide the
+	 * end of file behind them, and POLLRDHUP sees it all the same. */
+	struct pollfd peer = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&peer, 1, 0) > 0;
+}
+
+void pool_child_report(const struct pool_child *child, uint32_t kind)
+{
+	const struct report report = {
+	    .kind = kind,
+	    .slot = (uint32_t)child->birth->slot,
+	    .generation = child->birth->generation,
+	    .pid = (int32_t)getpid(),
+	};
+
+	if (!pool_report_send(child->report_fd, &report))
+		log_warning("the master takes no reports: is it stopped?");
+}
+
+static void strangers_close(
+    const struct heritage *from, const struct pool_group *own)
+{
+	const struct pool_conf *conf = from->conf;
+
+	close(from->lifeline_write);
+	close(from->report_read);
+	close(from->signal_fd);
+	close(from->epoll_fd);
+	for (size_t i = 0; i < conf->ngroups; i++)
+		if (conf->groups[i].listen_fd >= 0 &&
+		    conf->groups[i].listen_fd != own->listen_fd)
+			close(conf->groups[i].listen_fd);
+}
+
+/* False when the master is gone already. */
+static bool bind_to_master(const struct heritage *from)
+{
+	/* A belt beside the lifeline.  After the change of user, which resets
+	 * it; then a look, for it says nothing of a master already dead. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+		log_warning("PR_SET_PDEATHSIG: errno %d", errno);
+	return getppid() == from->master;
+}
+
+static bool become(const struct heritage *from, const struct pool_child *child,
+    struct err *err)
+{
+	char title[16]; /* all that the kernel takes */
+
+	if (geteuid() == 0 && !pool_ident_drop(from->ident, err))
+		return false;
+	snprintf(title, sizeof(title), "fg:%.12s", child->group->name);
+	prctl(PR_SET_NAME, title);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return true;
+}
+
+/* The part of a life that the master waits for.  False: a stillborn child. */
+static bool start(const struct heritage *from, struct pool_child *child,
+    struct loop *loop, struct err *err)
+{
+	const struct pool_app *app = child->group->app;
+
+	pool_board_set_pid(child->slot, getpid());
+	if (!become(from, child, err))
+		return false;
+	child->signal_fd = pool_signals_open_child();
+	if (child->signal_fd < 0) {
+		err_set_errno(err, "signalfd");
+		return false;
+	}
+	if (!pool_loop_open(loop, child, err))
+		return false;
+	if (!bind_to_master(from)) {
+		err_set(err, 0, "the master died");
+		return false;
+	}
+	return app->open == NULL || app->open(app->ctx, child, err);
+}
+
+static int live(const struct heritage *from, struct pool_child *child)
+{
+	const struct pool_app *app = child->group->app;
+	struct err err = ERR_INIT;
+	struct loop loop;
+
+	if (!start(from, child, &loop, &err)) {
+		/* The master says it, with the length of the pause. */
+		pool_board_set_why(child->slot, err.text);
+		return EX_SOFTWARE;
+	}
+	pool_child_report(child, REPORT_READY);
+	pool_loop_run(&loop);
+	if (app->close != NULL)
+		app->close(app->ctx);
+	pool_loop_close(&loop);
+	return EX_OK;
+}
+
+void pool_child_main(const struct heritage *from, const struct birth *birth)
+{
+	const struct pool_group *group = &from->conf->groups[birth->group];
+	struct pool_child child = {
+	    .group = group,
+	    .birth = birth,
+	    .slot = pool_board_slot(from->board, birth->slot),
+	    .lifeline_fd = from->lifeline_read,
+	    .report_fd = from->report_write,
+	    .signal_fd = -1,
+	    .request_limit =
+		pool_policy_request_limit(group->max_requests, birth->index),
+	};
+
+	pool_signals_child();
+	strangers_close(from, group);
+	log_set_role(group->name);
+	_exit(live(from, &child));
+}

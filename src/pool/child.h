@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A child: what it inherits, what it knows of itself, and its whole life, which
+ * begins right after fork(2) and ends in _exit(2) within one function.  The
+ * master makes struct heritage and struct birth; everything else is the
+ * child's.
+ */
+#ifndef POOL_CHILD_H
+#define POOL_CHILD_H
+
+#include "pool/board.h"
+#include "pool/ident.h"
+#include "pool/pool.h"
+
+/* Everything that crosses the fork, and whose it is. */
+struct heritage {
+	const struct pool_conf *conf;
+	const struct ident *ident; /* whom to become */
+	struct board *board;
+	pid_t master;
+	/* For the child. */
+	int lifeline_read; /* end of file: the master is gone */
+	int report_write;
+	/* The master's own: the child closes them before anything else. */
+	int lifeline_write; /* only the master holds it */
+	int report_read;
+	int signal_fd;
+	int epoll_fd;
+};
+
+struct birth {
+	size_t group; /* in conf->groups */
+	unsigned index; /* within the group */
+	size_t slot; /* on the board */
+	uint32_t generation;
+};
+
+/* The child's view of itself. */
+struct pool_child {
+	const struct pool_group *group;
+	const struct birth *birth;
+	struct board_slot *slot;
+	int lifeline_fd;
+	int report_fd;
+	int signal_fd;
+	uint64_t requests;
+	uint64_t request_limit; /* leaves after so many; 0: never */
+	bool draining; /* takes no new work; see pool_child_draining() */
+};
+
+void pool_child_main(
+    const struct heritage *from, const struct birth *birth) ATTR_NORETURN;
+
+/* True when the child has served as many requests as it may. */
+static inline bool pool_child_is_spent(const struct pool_child *child)
+{
+	return child->request_limit != 0 &&
+	       child->requests >= child->request_limit;
+}
+
+/* Tells the master; `kind` is an enum report_kind. */
+void pool_child_report(const struct pool_child *child, uint32_t kind);
+
+#endif

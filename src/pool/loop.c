@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The child's loop: one epoll set, one turn after the other. */
+#include "config.h"
+
+#include "pool/loop.h"
+#include "pool/signals.h"
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Tags of what is not a connection; those are above 32 bits. */
+enum tag {
+	TAG_SIGNALS,
+	TAG_LIFELINE,
+	TAG_LISTEN
+};
+
+bool pool_loop_watch(
+    const struct loop *loop, int fd, uint32_t events, uint64_t tag)
+{
+	struct epoll_event event = {.events = events, .data.u64 = tag};
+
+	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void pool_loop_unwatch(const struct loop *loop, int fd)
+{
+	BUG_ON(epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, fd, NULL) != 0);
+}
+
+/* A child cannot hold more connections than descriptors. */
+static uint32_t conns_max(const struct pool_group *group)
+{
+	struct rlimit files;
+	uint32_t max = group->keep_max;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur > 1u << 20)
+		files.rlim_cur = 1u << 20;
+	if (max > files.rlim_cur)
+		max = (uint32_t)files.rlim_cur;
+	return max + LOOP_WAITING;
+}
+
+static bool is_tcp(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+	       (domain == AF_INET || domain == AF_INET6);
+}
+
+static bool watch_control(struct loop *loop)
+{
+	const struct pool_child *child = loop->child;
+
+	loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	return loop->epoll_fd >= 0 &&
+	       pool_loop_watch(loop, child->signal_fd, EPOLLIN, TAG_SIGNALS) &&
+	       pool_loop_watch(loop, child->lifeline_fd, EPOLLIN, TAG_LIFELINE);
+}
+
+bool pool_loop_open(
+    struct loop *loop, struct pool_child *child, struct err *err)
+{
+	const struct pool_group *group = child->group;
+
+	*loop = (struct loop){
+	    .child = child,
+	    .tcp = group->listen_fd >= 0 && is_tcp(group->listen_fd),
+	    /* The first tick comes right after open(). */
+	    .tick_ns = group->app->tick != NULL ? 0 : INT64_MAX,
+	};
+	if (!watch_control(loop)) {
+		err_set_errno(err, "epoll");
+		return false;
+	}
+	if (!pool_conns_init(&loop->conns, conns_max(group))) {
+		err_set(err, ENOMEM, "no memory for %u connections",
+		    conns_max(group));
+		return false;
+	}
+	return true;
+}
+
+void pool_loop_close(struct loop *loop)
+{
+	pool_conns_fini(&loop->conns);
+	close(loop->epoll_fd);
+}
+
+static void listen_adjust(struct loop *loop)
+{
+	int fd = loop->child->group->listen_fd;
+	bool want;
+
+	if (loop->resume_ns != 0 && mono_ns() >= loop->resume_ns)
+		loop->resume_ns = 0;
+	want = fd >= 0 && loop->resume_ns == 0 && !loop->child->draining &&
+	       pool_conns_count(&loop->conns, CONN_FREE) > 0;
+	if (want == loop->listening)
+		return;
+	loop->listening = want;
+	if (!want) {
+		pool_loop_unwatch(loop, fd);
+		return;
+	}
+	/*
+	 * EXCLUSIVE: a connection wakes one waiting child, not all of them.
+	 * Adding looks at the socket at once, so a child that comes (back) also
+	 * finds a connection whose wake-up went to somebody who then died.
+	 */
+	if (!pool_loop_watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN)) {
+		static struct log_rate rate;
+
+		log_limited(&rate, LOG_LEVEL_ERROR,
+		    "cannot watch the listening socket (errno %d): next try "
+		    "in a second",
+		    errno);
+		loop->listening = false;
+		loop->resume_ns = deadline_in_ms(LOOP_PAUSE_MS);
+	}
+}
+
+static void tick_if_due(struct loop *loop)
+{
+	const struct pool_app *app = loop->child->group->app;
+	int64_t next_ms;
+
+	if (loop->tick_ns == INT64_MAX || mono_ns() < loop->tick_ns)
+		return;
+	pool_board_set_state(loop->child->slot, BOARD_BUSY);
+	next_ms = app->tick(app->ctx);
+	loop->tick_ns = deadline_in_ms(next_ms > 0 ? next_ms : 0);
+}
+
+int pool_loop_timeout_ms(const struct loop *loop)
+{
+	const struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
+	int64_t first_ns = loop->tick_ns;
+
+	if (conn != NULL && conn->deadline_ns < first_ns)
+		first_ns = conn->deadline_ns;
+	if (loop->resume_ns != 0 && loop->resume_ns < first_ns)
+		first_ns = loop->resume_ns;
+	return first_ns == INT64_MAX ? -1 : deadline_left_ms(first_ns);
+}
+
+static int events_take(
+    const struct loop *loop, struct epoll_event *events, int timeout_ms)
+{
+	int n = epoll_wait(loop->epoll_fd, events, LOOP_BATCH, timeout_ms);
+
+	/* No signal of ours gets here, but a stop and continue does. */
+	BUG_ON(n < 0 && errno != EINTR);
+	return n < 0 ? 0 : n;
+}
+
+/* Takes what is there; only when there is nothing says so, and blocks. */
+static int events_wait(struct loop *loop, struct epoll_event *events)
+{
+	const struct pool_app *app = loop->child->group->app;
+	int timeout_ms = pool_loop_timeout_ms(loop);
+	int n = events_take(loop, events, 0);
+
+	if (n > 0 || timeout_ms == 0)
+		return n;
+	if (app->idle != NULL) {
+		app->idle(app->ctx);
+		timeout_ms = pool_loop_timeout_ms(loop);
+	}
+	pool_board_set_state(loop->child->slot,
+	    pool_conns_count(&loop->conns, CONN_FREE) == loop->conns.size
+		? BOARD_IDLE
+		: BOARD_KEEP);
+	return events_take(loop, events, timeout_ms);
+}
+
+static void signals_take(struct pool_child *child)
+{
+	unsigned came = pool_signals_read(child->signal_fd);
+	struct err err = ERR_INIT;
+
+	if ((came & SIGNALS_REOPEN) != 0 && !log_reopen(&err))
+		log_warning("%s; the old one stays in use", err.text);
+	if ((came & SIGNALS_STOP) != 0)
+		child->draining = true;
+}
+
+/* Everything but connections.  True when one can be accepted. */
+static bool control_take(
+    struct loop *loop, const struct epoll_event *events, int n)
+{
+	bool may_accept = false;
+
+	for (int i = 0; i < n; i++) {
+		switch (events[i].data.u64) {
+		case TAG_SIGNALS:
+			signals_take(loop->child);
+			break;
+		case TAG_LIFELINE:
+			log_warning("the master is gone: leaving");
+			loop->child->draining = true;
+			break;
+		case TAG_LISTEN:
+			may_accept = true;
+			break;
+		default:
+			break;
+		}
+	}
+	return may_accept;
+}
+
+static void conns_take(
+    struct loop *loop, const struct epoll_event *events, int n)
+{
+	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
+		struct conn *conn;
+
+		if (events[i].data.u64 <= TAG_LISTEN)
+			continue;
+		conn = pool_conns_find(&loop->conns, events[i].data.u64);
+		if (conn != NULL)
+			pool_serve_ready(loop, conn, events[i].events);
+		else if (!loop->forgot)
+			loop->ghost = true;
+	}
+}
+
+static bool conns_rewatch(struct loop *loop, enum conn_state state)
+{
+	struct conn *conn = pool_conns_oldest(&loop->conns, state);
+
+	for (; conn != NULL; conn = pool_conns_newer(&loop->conns, conn))
+		if (!pool_loop_watch(loop, conn->fd, EPOLLIN | EPOLLRDHUP,
+			pool_conns_tag(&loop->conns, conn)))
+			return false;
+	return true;
+}
+
+/*
+ * A closed connection leaves the set only with its last descriptor.  Where
+ * serve() or a library in it made another one, its events would come for ever,
+ * without a number to remove them by: only a new set gets rid of them.
+ */
+static void ghost_banish(struct loop *loop)
+{
+	static struct log_rate rate;
+	struct loop fresh = *loop;
+
+	log_limited(&rate, LOG_LEVEL_WARNING,
+	    "a connection said to be closed is still open somewhere");
+	loop->ghost = false;
+	fresh.ghost = false;
+	fresh.listening = false;
+	if (watch_control(&fresh) && conns_rewatch(&fresh, CONN_WAITING) &&
+	    conns_rewatch(&fresh, CONN_KEPT)) {
+		close(loop->epoll_fd);
+		*loop = fresh;
+		return;
+	}
+	/* The old set is good enough to leave with. */
+	log_error("no new epoll set (errno %d): leaving", errno);
+	if (fresh.epoll_fd >= 0)
+		close(fresh.epoll_fd);
+	loop->child->draining = true;
+}
+
+static void turn(struct loop *loop)
+{
+	struct epoll_event events[LOOP_BATCH];
+	bool may_accept;
+	int n;
+
+	tick_if_due(loop);
+	listen_adjust(loop);
+	loop->forgot = false;
+	n = events_wait(loop, events);
+	may_accept = control_take(loop, events, n);
+	conns_take(loop, events, n);
+	/*
+	 * Also when a signal came with it: this wake-up was ours alone, and
+	 * nobody else will be told of that connection.  But not as request
+	 * number limit + 1: who replaces us looks at the socket anew.
+	 */
+	if (may_accept && !pool_child_is_spent(loop->child))
+		pool_serve_accept(loop);
+	pool_serve_expire(loop);
+	if (loop->ghost)
+		ghost_banish(loop);
+}
+
+void pool_loop_run(struct loop *loop)
+{
+	while (!loop->child->draining)
+		turn(loop);
+	pool_drain_run(loop);
+}

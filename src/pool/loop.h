@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a child does between open() and close(): waits on one epoll set for its
+ * signals, the lifeline, the listening socket and the connections that it
+ * holds, and serves one request at a time.  Child.
+ *
+ *	loop.c   wait, ticks, control, which events mean what
+ *	serve.c  accepting, serving, holding and closing connections
+ *	drain.c  finishing what was begun, when the child is to leave
+ */
+#ifndef POOL_LOOP_H
+#define POOL_LOOP_H
+
+#include "pool/child.h"
+#include "pool/conns.h"
+
+#include <sys/epoll.h>
+
+/* Events taken at once: more would let a new connection wait longer. */
+#define LOOP_BATCH 32
+/* Room for connections that have not sent a byte, above keep_max. */
+#define LOOP_WAITING 64
+/* How long accept() pauses when descriptors or memory are out. */
+#define LOOP_PAUSE_MS 1000
+/* What a front end may need to send its first byte to a child that leaves. */
+#define LOOP_LAST_CALL_MS 500
+
+struct loop {
+	struct pool_child *child;
+	int epoll_fd;
+	struct conns conns;
+	bool tcp; /* the listening socket is */
+	bool listening; /* it is in the set */
+	int64_t resume_ns; /* not before; 0: no pause */
+	int64_t tick_ns; /* the next; INT64_MAX: none */
+	bool forgot; /* a connection left the table since the last wait */
+	bool ghost; /* events come from a descriptor that is none of ours */
+};
+
+/* loop.c */
+bool pool_loop_open(
+    struct loop *loop, struct pool_child *child, struct err *err) ATTR_MUSTUSE;
+/* Until the child is told to drain; then drains. */
+void pool_loop_run(struct loop *loop);
+void pool_loop_close(struct loop *loop);
+/* Both may be called at any time; watching fails when the kernel is out of
+ * something, with errno. */
+bool pool_loop_watch(const struct loop *loop, int fd, uint32_t events,
+    uint64_t tag) ATTR_MUSTUSE;
+void pool_loop_unwatch(const struct loop *loop, int fd);
+/* For epoll_wait(2): until the first of our own moments, -1 when none. */
+int pool_loop_timeout_ms(const struct loop *loop);
+
+/* serve.c */
+/* Accepts at most one connection, and serves it if its request is there. */
+void pool_serve_accept(struct loop *loop);
+/* An event came for a connection of the table. */
+void pool_serve_ready(struct loop *loop, struct conn *conn, uint32_t events);
+/* Closes who has sent nothing until its deadline. */
+void pool_serve_expire(struct loop *loop);
+/* Serves the kept connections that have sent something, closes the others. */
+void pool_serve_finish_kept(struct loop *loop);
+
+/* drain.c */
+void pool_drain_run(struct loop *loop);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What children tell the master over one pipe: records of fixed size, so that
+ * one write is atomic and nothing is parsed.  The reader treats them as gossip:
+ * a record whose slot, pid and generation are not those of a living child is
+ * from somebody who is gone, or wrong, and counts for nothing.
+ */
+#ifndef POOL_REPORT_H
+#define POOL_REPORT_H
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum report_kind {
+	REPORT_READY = 1, /* open() succeeded */
+	REPORT_LEAVING /* no new work; ends when what it has is done */
+};
+
+struct report {
+	uint32_t kind; /* enum report_kind, or nonsense */
+	uint32_t slot;
+	uint32_t generation;
+	int32_t pid;
+};
+
+/* Child.  Waits a bounded time for room; false when there is none. */
+bool pool_report_send(int fd, const struct report *report) ATTR_MUSTUSE;
+/* Master.  False when there is no more for now. */
+bool pool_report_receive(int fd, struct report *report) ATTR_MUSTUSE;
+
+#endif

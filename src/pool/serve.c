@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Connections of a child: accepted, served, kept, closed. */
+#include "config.h"
+
+#include "pool/loop.h"
+#include "base/bug.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum peek {
+	PEEK_BYTES, /* something to read */
+	PEEK_NOTHING, /* not now */
+	PEEK_GONE /* hung up, or broken */
+};
+
+static enum peek peek(int fd)
+{
+	char byte;
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n > 0)
+		return PEEK_BYTES;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return PEEK_NOTHING;
+	return PEEK_GONE;
+}
+
+static void drop(struct loop *loop, struct conn *conn)
+{
+	close(conn->fd);
+	pool_conns_forget(&loop->conns, conn);
+	loop->forgot = true;
+}
+
+static enum pool_next serve(struct loop *loop, int fd)
+{
+	struct pool_child *child = loop->child;
+	const struct pool_app *app = child->group->app;
+
+	/* Before, not after: a request that kills has been one, and the last
+	 * one knows that its connection will not be kept. */
+	child->requests++;
+	pool_board_count_request(child->slot);
+	if (pool_child_is_spent(child))
+		child->draining = true;
+	pool_board_set_state(
+	    child->slot, child->draining ? BOARD_DRAINING : BOARD_BUSY);
+	return app->serve(app->ctx, fd);
+}
+
+/* Above keep_max the longest unused go, but none that has sent a request. */
+static void kept_trim(struct loop *loop)
+{
+	struct conn *conn = pool_conns_oldest(&loop->conns, CONN_KEPT);
+	struct conn *next;
+
+	while (conn != NULL && pool_conns_count(&loop->conns, CONN_KEPT) >
+				   loop->child->group->keep_max) {
+		next = pool_conns_newer(&loop->conns, conn);
+		if (peek(conn->fd) != PEEK_BYTES)
+			drop(loop, conn);
+		conn = next;
+	}
+}
+
+/* `conn` has a request. */
+static void conn_serve(struct loop *loop, struct conn *conn)
+{
+	if (serve(loop, conn->fd) == POOL_CLOSED) {
+		pool_conns_forget(&loop->conns, conn);
+		loop->forgot = true;
+		return;
+	}
+	pool_conns_keep(&loop->conns, conn);
+	kept_trim(loop);
+}
+
+void pool_serve_ready(struct loop *loop, struct conn *conn, uint32_t events)
+{
+	/* Hung up, perhaps behind a last request. */
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 &&
+	    peek(conn->fd) != PEEK_BYTES)
+		drop(loop, conn);
+	else
+		conn_serve(loop, conn);
+}
+
+void pool_serve_expire(struct loop *loop)
+{
+	struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
+	int64_t now_ns = conn != NULL ? mono_ns() : 0;
+
+	while (conn != NULL && now_ns >= conn->deadline_ns) {
+		if (peek(conn->fd) == PEEK_BYTES)
+			conn_serve(loop, conn);
+		else
+			drop(loop, conn);
+		conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
+	}
+}
+
+void pool_serve_finish_kept(struct loop *loop)
+{
+	struct conn *conn;
+
+	for (;;) {
+		conn = pool_conns_oldest(&loop->conns, CONN_KEPT);
+		if (conn == NULL)
+			return;
+		if (peek(conn->fd) == PEEK_BYTES)
+			conn_serve(loop, conn);
+		else
+			drop(loop, conn);
+	}
+}
+
+/* ---- new ones ------------------------------------------------------------ */
+
+static void accept_failed(struct loop *loop, int why)
+{
+	static struct log_rate rate;
+
+	switch (why) {
+	case EAGAIN: /* somebody else was faster */
+	case EINTR:
+	case ECONNABORTED: /* its peer has gone meanwhile */
+	case EPROTO:
+	case EPERM: /* a firewall's verdict */
+	/* accept(2): errors of the network that wait on the new socket. */
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case ETIMEDOUT:
+		return;
+	default:
+		break;
+	}
+	/* EMFILE, ENFILE, ENOBUFS, ENOMEM, and what nobody has foreseen: the
+	 * connection stays in the backlog and would wake us again at once. */
+	log_limited(&rate, LOG_LEVEL_ERROR,
+	    "cannot accept: %s; next try in a second", strerror(why));
+	loop->resume_ns = deadline_in_ms(LOOP_PAUSE_MS);
+}
+
+/* False when the connection is of no use. */
+static bool socket_prepare(const struct loop *loop, int fd)
+{
+	unsigned ms = loop->child->group->io_timeout_ms;
+	const struct timeval wait = {
+	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	const int on = 1;
+
+	/* Without it a reply in two writes waits for the peer's delayed ACK. */
+	if (loop->tcp)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) ==
+		   0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)) ==
+		   0;
+}
+
+/* NULL, and closed, when it cannot be held. */
+static struct conn *hold(struct loop *loop, int fd)
+{
+	static struct log_rate rate;
+	struct conn *conn = pool_conns_add(&loop->conns, fd,
+	    deadline_in_ms(loop->child->group->io_timeout_ms));
+
+	/* listen_adjust() saw a free entry, and a turn accepts only once. */
+	BUG_ON(conn == NULL);
+	if (pool_loop_watch(loop, fd, EPOLLIN | EPOLLRDHUP,
+		pool_conns_tag(&loop->conns, conn)))
+		return conn;
+	log_limited(&rate, LOG_LEVEL_ERROR, "cannot hold a connection: %s",
+	    strerror(errno));
+	drop(loop, conn);
+	return NULL;
+}
+
+static void serve_new(struct loop *loop, int fd)
+{
+	struct conn *conn;
+
+	if (serve(loop, fd) == POOL_CLOSED)
+		return;
+	conn = hold(loop, fd);
+	if (conn == NULL)
+		return;
+	pool_conns_keep(&loop->conns, conn);
+	kept_trim(loop);
+}
+
+void pool_serve_accept(struct loop *loop)
+{
+	int fd =
+	    accept4(loop->child->group->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		accept_failed(loop, errno);
+		return;
+	}
+	if (!socket_prepare(loop, fd)) {
+		close(fd);
+		return;
+	}
+	/* Mostly the request is here already, and the connection is closed
+	 * after it: then the set never hears of it. */
+	switch (peek(fd)) {
+	case PEEK_BYTES:
+		serve_new(loop, fd);
+		break;
+	case PEEK_NOTHING:
+		(void)hold(loop, fd);
+		break;
+	case PEEK_GONE:
+		close(fd);
+		break;
+	}
+}
