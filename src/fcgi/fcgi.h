@@ -23,17 +23,17 @@ struct fcgi_limits {
 };
 
 /* Before the first request; sets the library up.  NULL with `err`. */
-struct fcgi *fcgi_new(const struct fcgi_limits *limits, struct err *err)
-	ATTR_MUSTUSE;
+struct fcgi *fcgi_new(
+    const struct fcgi_limits *limits, struct err *err) ATTR_MUSTUSE;
 void fcgi_free(struct fcgi **fcgi);
 
 enum fcgi_read {
-	FCGI_READ_REQUEST,  /* whole: answer it, then fcgi_finish() */
+	FCGI_READ_REQUEST, /* whole: answer it, then fcgi_finish() */
 	/* The request is whole as far as it goes, but must be refused: answer
 	 * with the matching status, then fcgi_finish(). */
-	FCGI_READ_TOO_LARGE,   /* body or parameters above the limit */
-	FCGI_READ_BAD_LENGTH,  /* CONTENT_LENGTH is no number, or not the body's */
-	FCGI_READ_BAD_ROLE,    /* not a responder */
+	FCGI_READ_TOO_LARGE, /* body or parameters above the limit */
+	FCGI_READ_BAD_LENGTH, /* CONTENT_LENGTH is no number, or not the body's */
+	FCGI_READ_BAD_ROLE, /* not a responder */
 	/* Nothing to answer; the descriptor is closed. */
 	FCGI_READ_GONE
 };
