@@ -8,8 +8,8 @@ libbase_a_SOURCES = \
 	%reldir%/clock.c %reldir%/clock.h \
 	%reldir%/encode.c %reldir%/encode.h \
 	%reldir%/err.c %reldir%/err.h \
+	%reldir%/flip.h \
 	%reldir%/log.c %reldir%/log.h \
 	%reldir%/num.c %reldir%/num.h \
-	%reldir%/seqlock.h \
 	%reldir%/str.c %reldir%/str.h
 EXTRA_DIST += %reldir%/.may_include

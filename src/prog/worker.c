@@ -10,6 +10,7 @@
 #include "web/web.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Look-ups of sales that the table does not have, a second and worker: enough
  * for a sale that was opened just now, too few to attack MySQL with. */
@@ -57,24 +58,41 @@ void worker_free(struct worker **worker)
 
 /* ---- what the web asks of us ------------------------------------------------------- */
 
-static bool sale_miss(void *ctx, struct strv slug, struct sale_entry *out)
+/*
+ * Above the limit the table's word stands, if it is young: it said a moment ago
+ * that there is no such sale.
+ */
+static enum outcome miss_refused(
+    const struct worker *worker, struct strv slug, bool *found, struct err *err)
+{
+	*found = false;
+	if (sale_table_lacks(worker->table, slug, NS_PER_S, &clock_system))
+		return OUT_DONE;
+	err_set(err, 0, "the sales were not read lately");
+	return OUT_NOT_DONE;
+}
+
+static enum outcome sale_miss(void *ctx, struct strv slug, int64_t deadline_ns,
+    struct sale_entry *out, bool *found, struct err *err)
 {
 	struct worker *worker = ctx;
 	int64_t second = mono_ns() / NS_PER_S;
-	struct err err = ERR_INIT;
 	struct wall now;
-	bool found;
+	enum outcome done;
 
+	(void)deadline_ns;
 	if (second != worker->miss_second) {
 		worker->miss_second = second;
 		worker->misses = 0;
 	}
 	if (++worker->misses > MISSES_PER_SECOND)
-		return false;
+		return miss_refused(worker, slug, found, err);
 	memset(out, 0, sizeof(*out));
-	return ledger_sale_find(worker->ledger, slug, &out->sale, &found, &now,
-		   &err) == OUT_DONE &&
-	       found && out->sale.state != SALE_STATE_DRAFT;
+	done = ledger_sale_find(
+	    worker->ledger, slug, &out->sale, found, &now, err);
+	if (done == OUT_DONE && out->sale.state == SALE_STATE_DRAFT)
+		*found = false;
+	return done;
 }
 
 static bool peer_gone(void *ctx)
@@ -204,20 +222,24 @@ static const struct {
     {BUY_EVENT_AMBIGUOUS, "an insert was sent twice, its answer was lost"},
 };
 
+/* A doubt of ours is worth a line; a shopper's mistake only when debugging. */
 static void outcome_log(
     struct worker *worker, const struct web_outcome *outcome)
 {
+	enum log_level level = outcome->status >= 500 || outcome->events != 0
+				   ? LOG_LEVEL_WARNING
+				   : LOG_LEVEL_DEBUG;
 	const char *event = "";
 
 	for (size_t i = 0; i < ARRAY_LEN(event_texts); i++)
 		if ((outcome->events & (1u << event_texts[i].event)) != 0)
 			event = event_texts[i].text;
-	if (event[0] != '\0' || outcome->err.text[0] != '\0')
-		log_limited(&worker->log_rate, LOG_LEVEL_WARNING,
-		    "%s: %d %s%s%s%s%s", outcome->route, outcome->status,
-		    outcome->code, event[0] != '\0' ? ": " : "", event,
-		    outcome->err.text[0] != '\0' ? ": " : "",
-		    outcome->err.text);
+	if (event[0] == '\0' && outcome->err.text[0] == '\0')
+		return;
+	log_limited(&worker->log_rate, level, "%s: %d %s%s%s%s%s",
+	    outcome->route, outcome->status, outcome->code,
+	    event[0] != '\0' ? ": " : "", event,
+	    outcome->err.text[0] != '\0' ? ": " : "", outcome->err.text);
 }
 
 static enum pool_next worker_serve(void *ctx, int fd)

@@ -20,8 +20,22 @@ void sale_table_init(struct sale_table *table)
 static void row_write(
     struct sale_table *table, size_t i, const struct sale_entry *entry)
 {
-	seqlock_write(
-	    &table->rows[i].lock, &table->rows[i].entry, entry, sizeof(*entry));
+	flip_write(
+	    &table->rows[i].flip, table->rows[i].entry, entry, sizeof(*entry));
+}
+
+/* The writer's own view: what it wrote last. */
+static const struct sale_entry *row_own(
+    const struct sale_table *table, size_t i)
+{
+	return flip_own(&table->rows[i].flip, table->rows[i].entry,
+	    sizeof(struct sale_entry));
+}
+
+static const struct sale_table_head *head_own(const struct sale_table *table)
+{
+	return flip_own(
+	    &table->head_flip, table->head, sizeof(struct sale_table_head));
 }
 
 /*
@@ -31,8 +45,8 @@ static void row_write(
 static void gauge_carry(
     const struct sale_table *table, struct sale_entry *entry)
 {
-	for (size_t i = 0; i < table->head.n; i++) {
-		const struct sale_entry *old = &table->rows[i].entry;
+	for (size_t i = 0; i < head_own(table)->n; i++) {
+		const struct sale_entry *old = row_own(table, i);
 
 		if (old->sale.id.v != entry->sale.id.v)
 			continue;
@@ -67,15 +81,15 @@ enum outcome sale_table_refresh(struct sale_table *table,
 	head.n = (uint32_t)n;
 	head.refreshed_ns = clock->mono_ns(clock->ctx);
 	head.ledger_offset_us = ledger_now.us - clock->wall(clock->ctx).us;
-	seqlock_write(&table->head_lock, &table->head, &head, sizeof(head));
+	flip_write(&table->head_flip, table->head, &head, sizeof(head));
 	return OUT_DONE;
 }
 
 void sale_table_gauge(struct sale_table *table, struct sale_id sale,
     const struct gate_gauge *gauge, bool fresh)
 {
-	for (size_t i = 0; i < table->head.n; i++) {
-		struct sale_entry entry = table->rows[i].entry;
+	for (size_t i = 0; i < head_own(table)->n; i++) {
+		struct sale_entry entry = *row_own(table, i);
 
 		if (entry.sale.id.v != sale.v)
 			continue;
@@ -90,8 +104,7 @@ void sale_table_gauge(struct sale_table *table, struct sale_id sale,
 bool sale_table_head_read(
     const struct sale_table *table, struct sale_table_head *out)
 {
-	return seqlock_read(
-		   &table->head_lock, &table->head, out, sizeof(*out)) &&
+	return flip_read(&table->head_flip, table->head, out, sizeof(*out)) &&
 	       out->refreshed_ns != 0;
 }
 
@@ -99,8 +112,8 @@ bool sale_table_row(
     const struct sale_table *table, size_t i, struct sale_entry *out)
 {
 	BUG_ON(i >= SALE_TABLE_MAX);
-	return seqlock_read(
-	    &table->rows[i].lock, &table->rows[i].entry, out, sizeof(*out));
+	return flip_read(
+	    &table->rows[i].flip, table->rows[i].entry, out, sizeof(*out));
 }
 
 bool sale_table_find(
@@ -115,6 +128,25 @@ bool sale_table_find(
 		    strv_eq(slug, strv_c(out->sale.slug)))
 			return true;
 	return false;
+}
+
+bool sale_table_lacks(const struct sale_table *table, struct strv slug,
+    int64_t age_ns, const struct clock *clock)
+{
+	struct sale_table_head head;
+	struct sale_entry entry;
+
+	if (!sale_table_head_read(table, &head) ||
+	    clock->mono_ns(clock->ctx) - head.refreshed_ns > age_ns)
+		return false;
+	/* A full table is not the whole list. */
+	if (head.n == SALE_TABLE_MAX)
+		return false;
+	for (size_t i = 0; i < head.n; i++)
+		if (!sale_table_row(table, i, &entry) ||
+		    strv_eq(slug, strv_c(entry.sale.slug)))
+			return false;
+	return true;
 }
 
 struct wall sale_table_now(

@@ -9,7 +9,7 @@
 #ifndef SALE_TABLE_H
 #define SALE_TABLE_H
 
-#include "base/seqlock.h"
+#include "base/flip.h"
 #include "sale/ports.h"
 
 #define SALE_TABLE_MAX 64
@@ -20,18 +20,18 @@ struct sale_entry {
 	bool gauge_fresh; /* the last reading of the gauge succeeded */
 };
 
+struct sale_table_head {
+	uint32_t n;
+	int64_t refreshed_ns; /* mono_ns() of the last success, 0: never */
+	int64_t ledger_offset_us; /* ledger clock minus our wall clock */
+};
+
 struct sale_table {
-	struct seqlock head_lock;
-	struct sale_table_head {
-		uint32_t n;
-		int64_t
-		    refreshed_ns; /* mono_ns() of the last success, 0: never */
-		int64_t
-		    ledger_offset_us; /* ledger clock minus our wall clock */
-	} head;
+	struct flip head_flip;
+	struct sale_table_head head[2];
 	struct {
-		struct seqlock lock;
-		struct sale_entry entry;
+		struct flip flip;
+		struct sale_entry entry[2];
 	} rows[SALE_TABLE_MAX];
 };
 
@@ -51,8 +51,14 @@ bool sale_table_head_read(
 /* Row `i` < head.n. */
 bool sale_table_row(const struct sale_table *table, size_t i,
     struct sale_entry *out) ATTR_MUSTUSE;
+/* False for "not there" and for "could not be read": sale_table_lacks() tells
+ * them apart. */
 bool sale_table_find(const struct sale_table *table, struct strv slug,
     struct sale_entry *out) ATTR_MUSTUSE;
+/* True when the table was read whole, no longer than `age_ns` after it was
+ * refreshed, and has no such sale. */
+bool sale_table_lacks(const struct sale_table *table, struct strv slug,
+    int64_t age_ns, const struct clock *clock) ATTR_MUSTUSE;
 /* Our wall clock, corrected to the ledger's. */
 struct wall sale_table_now(
     const struct sale_table_head *head, const struct clock *clock);
