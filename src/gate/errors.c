@@ -96,7 +96,7 @@ const struct gate_error *gate_error_of(struct strv reply)
 void gate_error_describe(struct strv reply, const char *what, struct err *err)
 {
 	const char *advice = gate_error_of(reply)->advice;
-	char bytes[160];
+	char bytes[96];
 	struct strbuf text;
 
 	/* The advice is worth more than the end of a long reply. */

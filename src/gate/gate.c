@@ -254,9 +254,9 @@ static enum outcome rights_judge(
 	if (out != OUT_DONE || missing.n == 0)
 		return out;
 	err_set(err, 0,
-	    "redis %s: the user lacks rights on keys {fg:*: ACL "
-	    "SETUSER%s",
-	    gate->address, bytes);
+	    "redis %s: rights on keys {fg:* are missing: ACL SETUSER %s%s",
+	    gate->address, gate->user[0] != '\0' ? gate->user : "default",
+	    bytes);
 	return OUT_NOT_DONE;
 }
 

@@ -15,7 +15,7 @@
 
 -- KEYS: always these five, in this order.
 local META = 1  -- hash   epoch, units, limit, lease_ms (and `dropped`, if any)
-local FREE = 2  -- list   unit numbers; taken at the head, given back at the tail
+local FREE = 2  -- list   unit numbers: taken at the head, returned to the tail
 local LEASE = 3 -- zset   claim -> deadline in ms by this server's clock
 local REC = 4   -- hash   claim -> "unit|slot|customer"
 local SLOT = 5  -- hash   "slot:customer" -> claim; stays when the lease goes
@@ -27,36 +27,25 @@ local SHRINK_MAX = 64       -- units that one shrink takes
 local SHRINK_STEPS = 100000 -- list entries that one shrink looks at
 
 local function number_of(text)
-	if type(text) ~= 'string' or not text:find('^%d+$') then
-		return nil
+	if type(text) == 'string' and text:find('^%d+$') then
+		return tonumber(text)
 	end
-	return tonumber(text)
 end
 
 -- Bounds are the ledger's to judge; that it is a positive number is ours.
 local function unit_of(token)
 	local unit = number_of(token)
-	if not unit or not token:find('^[1-9]') or unit > 4294967295 then
-		return nil
+	if unit and token:find('^[1-9]') and unit <= 4294967295 then
+		return unit
 	end
-	return unit
-end
-
-local function rec_make(unit, slot, customer)
-	return string.format('%.0f|%.0f|%s', unit, slot, customer)
 end
 
 -- Unit, slot and customer; nil for a record that is missing or damaged.
 local function rec_read(text)
-	local unit, slot, customer
-	if text then
-		unit, slot, customer = text:match('^(%d+)|(%d%d?)|(.+)$')
+	local unit, slot, customer = (text or ''):match('^(%d+)|(%d%d?)|(.+)$')
+	if unit_of(unit) then
+		return tonumber(unit), tonumber(slot), customer
 	end
-	unit = unit_of(unit)
-	if not unit then
-		return nil
-	end
-	return unit, tonumber(slot), customer
 end
 
 local function now_ms()
@@ -64,8 +53,9 @@ local function now_ms()
 	return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
--- A meta that cannot be read is a lost one: NOSALE is never "sold out".
-local function meta_read(keys)
+-- The meta of `epoch`, or nil and the answer that says why not.  A meta that
+-- is lost or damaged is NOSALE, which is never "sold out".
+local function meta_of(keys, epoch)
 	local m = redis.call('HMGET', keys[META], 'epoch', 'units', 'limit',
 		'lease_ms')
 	local meta = {
@@ -74,15 +64,6 @@ local function meta_read(keys)
 	}
 	if not (meta.epoch and meta.units and meta.limit and meta.lease_ms) or
 	    meta.limit < 1 or meta.limit > SLOTS_MAX then
-		return nil
-	end
-	return meta
-end
-
--- The meta of `epoch`, or nil and the answer that says why not.
-local function meta_of(keys, epoch)
-	local meta = meta_read(keys)
-	if not meta then
 		return nil, {'NOSALE'}
 	end
 	if meta.epoch ~= tonumber(epoch) then
@@ -157,10 +138,8 @@ local function claim(keys, args)
 	for i = 1, #chain do
 		if recs[i] then
 			local unit, slot = rec_read(recs[i])
-			if not unit then
-				return redis.error_reply('ERR damaged record')
-			end
-			return {'SAME', unit, slot, i - 1}
+			return unit and {'SAME', unit, slot, i - 1} or
+				redis.error_reply('ERR damaged record')
 		end
 	end
 	local fields = slot_fields(customer, meta.limit)
@@ -190,7 +169,7 @@ local function claim(keys, args)
 	if not unit then
 		return {'SOFT', held, dropped}
 	end
-	lease_put(keys, meta, chain[1], rec_make(unit, vacant, customer))
+	lease_put(keys, meta, chain[1], unit .. '|' .. vacant .. '|' .. customer)
 	redis.call('HSET', keys[SLOT], fields[vacant], chain[1])
 	return {'TAKEN', unit, vacant, dropped}
 end
@@ -271,10 +250,7 @@ local function rekey(keys, args)
 			slots_clear(keys, stale)
 			redis.call('RPUSH', keys[FREE], unit)
 		end
-		if own_unit then
-			return {'SAME', own_unit, own_slot, 0}
-		end
-		return {'MINE', 0}
+		return own_unit and {'SAME', own_unit, own_slot, 0} or {'MINE', 0}
 	end
 	if not unit then
 		return {'SOFT', 0, 0}
@@ -288,29 +264,27 @@ local function rekey(keys, args)
 	return {'TAKEN', unit, slot, 0}
 end
 
--- Appends claim, unit, slot, customer, remaining ms for each of `scored`
--- (claim, deadline, claim, deadline ...).  Unit 0: the record is lost.
-local function leases_put(keys, scored, first, last, answer)
+-- Appends claim, unit, slot, customer, remaining ms for the first `n` of
+-- `scored` (claim, deadline, claim ...).  Unit 0: the record is lost.
+local function leases_put(keys, scored, n, answer)
 	local ids = {}
-	for i = first, last do
-		ids[#ids + 1] = scored[2 * i - 1]
+	for i = 1, n do
+		ids[i] = scored[2 * i - 1]
 	end
-	if #ids == 0 then
-		return answer
-	end
+	if n == 0 then return answer end
 	local recs = redis.call('HMGET', keys[REC], unpack(ids))
 	local now = now_ms()
-	for i, id in ipairs(ids) do
+	for i = 1, n do
 		local unit, slot, customer = rec_read(recs[i])
-		local left = tonumber(scored[2 * (first + i - 1)]) - now
+		local left = tonumber(scored[2 * i]) - now
 		if not (left > -1e15 and left < 1e15) then
 			left = 0
 		end
-		if #id == 16 then
-			local n = #answer
-			answer[n + 1], answer[n + 2] = id, unit or 0
-			answer[n + 3], answer[n + 4] = slot or 0, customer or ''
-			answer[n + 5] = left
+		if #ids[i] == 16 then
+			for _, value in ipairs{ids[i], unit or 0, slot or 0,
+			    customer or '', left} do
+				answer[#answer + 1] = value
+			end
 		end
 	end
 	return answer
@@ -318,10 +292,9 @@ end
 
 -- max.  The leases with the oldest deadlines.
 local function leases(keys, args)
-	local max = math.min(tonumber(args[1]), BATCH_MAX)
-	local scored = redis.call('ZRANGE', keys[LEASE], 0, max - 1,
-		'WITHSCORES')
-	return leases_put(keys, scored, 1, #scored / 2, {})
+	local scored = redis.call('ZRANGE', keys[LEASE], 0,
+		math.min(tonumber(args[1]), BATCH_MAX) - 1, 'WITHSCORES')
+	return leases_put(keys, scored, #scored / 2, {})
 end
 
 -- cursor, max.  Next cursor (0: that was all), then the leases.  The cursor is
@@ -333,7 +306,7 @@ local function lease_scan(keys, args)
 		'WITHSCORES', 'LIMIT', 0, max)
 	local n = #scored / 2
 	if n < max then
-		return leases_put(keys, scored, 1, n, {0})
+		return leases_put(keys, scored, n, {0})
 	end
 	-- More of the last one's millisecond may follow: leave it to the next
 	-- page, which begins there.
@@ -344,7 +317,7 @@ local function lease_scan(keys, args)
 	if cut == 0 then
 		return redis.error_reply('ERR one deadline for a whole page')
 	end
-	return leases_put(keys, scored, 1, cut, {tonumber(last)})
+	return leases_put(keys, scored, cut, {tonumber(last)})
 end
 
 -- epoch.  OK epoch units limit free leased | EPOCH e | NOSALE
@@ -354,12 +327,13 @@ local function gauge(keys, args)
 		return refusal
 	end
 	return {'OK', meta.epoch, meta.units, meta.limit,
-		redis.call('LLEN', keys[FREE]), redis.call('ZCARD', keys[LEASE])}
+		redis.call('LLEN', keys[FREE]),
+		redis.call('ZCARD', keys[LEASE])}
 end
 
 -- offset, max.  Unit numbers; 0 for a token that is none.
 local function free_list(keys, args)
-	local offset = tonumber(args[1])
+	local offset = math.min(tonumber(args[1]), 2^53)
 	local max = math.min(tonumber(args[2]), BATCH_MAX)
 	local units = redis.call('LRANGE', keys[FREE],
 		string.format('%.0f', offset),
@@ -376,7 +350,6 @@ local function published(keys, epoch)
 	if current and current >= tonumber(epoch) then
 		return {'EPOCH', current}
 	end
-	return nil
 end
 
 -- epoch, units.  OK | EPOCH e
@@ -398,12 +371,12 @@ local function own(keys, args)
 	if refusal then
 		return refusal
 	end
-	local pairs_flat = {}
+	local slots = {}
 	for i = 2, #args, 3 do
-		pairs_flat[#pairs_flat + 1] = args[i] .. ':' .. args[i + 1]
-		pairs_flat[#pairs_flat + 1] = args[i + 2]
+		slots[#slots + 1] = args[i] .. ':' .. args[i + 1]
+		slots[#slots + 1] = args[i + 2]
 	end
-	redis.call('HSET', keys[SLOT], unpack(pairs_flat))
+	redis.call('HSET', keys[SLOT], unpack(slots))
 	return {'OK'}
 end
 
@@ -456,8 +429,7 @@ local function shrink(keys, args)
 		return refusal
 	end
 	local units, target = meta.units, tonumber(args[2])
-	local length = redis.call('LLEN', keys[FREE])
-	local steps = SHRINK_STEPS
+	local length, steps = redis.call('LLEN', keys[FREE]), SHRINK_STEPS
 	for _ = 1, SHRINK_MAX do
 		if units <= target or steps <= 0 then
 			break
@@ -472,8 +444,7 @@ local function shrink(keys, args)
 		end
 		steps = steps - (length - at)
 		redis.call('LREM', keys[FREE], -1, token)
-		length = length - 1
-		units = units - 1
+		length, units = length - 1, units - 1
 		redis.call('HSET', keys[META], 'units',
 			string.format('%.0f', units))
 	end
@@ -495,10 +466,7 @@ local COMMANDS = {
 local function rights(keys)
 	local missing = {}
 	for _, command in ipairs(COMMANDS) do
-		local words = {command[1]}
-		if command[2] then
-			words[2] = keys[command[2]]
-		end
+		local words = {command[1], keys[command[2]]}
 		if not redis.acl_check_cmd(unpack(words)) then
 			missing[#missing + 1] = command[1]
 		end

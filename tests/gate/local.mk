@@ -23,3 +23,37 @@ unit_tests += %reldir%/test_open
 %canon_reldir%_test_open_SOURCES = %reldir%/test_open.c %reldir%/calls.h \
 	%reldir%/fake.c %reldir%/fake.h
 %canon_reldir%_test_open_LDADD = $(GATE_TEST_LIBS)
+
+# On a real Redis.
+GATE_RIG = %reldir%/rig.c %reldir%/rig.h
+
+check_PROGRAMS += %reldir%/gate_claims
+%canon_reldir%_gate_claims_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_claims_SOURCES = %reldir%/gate_claims.c $(GATE_RIG)
+%canon_reldir%_gate_claims_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_claims.it
+TESTS += %reldir%/gate_claims.it
+
+check_PROGRAMS += %reldir%/gate_keeping
+%canon_reldir%_gate_keeping_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_keeping_SOURCES = %reldir%/gate_keeping.c $(GATE_RIG)
+%canon_reldir%_gate_keeping_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_keeping.it
+TESTS += %reldir%/gate_keeping.it
+
+check_PROGRAMS += %reldir%/gate_refusals
+%canon_reldir%_gate_refusals_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_refusals_SOURCES = %reldir%/gate_refusals.c $(GATE_RIG)
+%canon_reldir%_gate_refusals_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_refusals.it
+TESTS += %reldir%/gate_refusals.it
+
+check_PROGRAMS += %reldir%/gate_outages
+%canon_reldir%_gate_outages_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_outages_SOURCES = %reldir%/gate_outages.c $(GATE_RIG)
+%canon_reldir%_gate_outages_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_outages.it
+TESTS += %reldir%/gate_outages.it
+
+dist_check_SCRIPTS += %reldir%/lua_commands.sh
+TESTS += %reldir%/lua_commands.sh
