@@ -281,6 +281,17 @@ START_TEST(test_second_descriptor_of_a_closed_connection)
 }
 END_TEST
 
+/*
+ * valgrind keeps the limit by itself: it lets the kernel accept, and closes what
+ * is above, so that a connection is lost that really would have stayed.
+ */
+static bool is_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
 START_TEST(test_out_of_descriptors)
 {
 	struct rig rig;
@@ -288,6 +299,8 @@ START_TEST(test_out_of_descriptors)
 	int fds[12], late;
 	pid_t pid = 0;
 
+	if (is_valgrind())
+		return;
 	rig_init(&rig, 1);
 	rig.stage->max_files = 6;
 	rig_start(&rig);
