@@ -48,7 +48,8 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	    .pid = (int32_t)getpid(),
 	};
 
-	if (!pool_report_send(child->report_fd, &report))
+	/* EPIPE: the master is dead, which the lifeline says better. */
+	if (!pool_report_send(child->report_fd, &report) && errno != EPIPE)
 		log_warning("the master takes no reports: is it stopped?");
 }
 

@@ -94,11 +94,28 @@ void pool_loop_close(struct loop *loop)
 	close(loop->epoll_fd);
 }
 
+/*
+ * The kernel wakes the child that has watched the longest of those that wait.
+ * Who has just kept a connection goes to the end of that row: otherwise the
+ * first child collects all connections that a front end opens one by one, and
+ * is alone with them when they all speak at once (16 children, 64 connections,
+ * requests of 2 ms: 440/s instead of 7400).
+ */
+static void listen_step_back(struct loop *loop)
+{
+	if (loop->step_back && loop->listening) {
+		pool_loop_unwatch(loop, loop->child->group->listen_fd);
+		loop->listening = false;
+	}
+	loop->step_back = false;
+}
+
 static void listen_adjust(struct loop *loop)
 {
 	int fd = loop->child->group->listen_fd;
 	bool want;
 
+	listen_step_back(loop);
 	if (loop->resume_ns != 0 && mono_ns() >= loop->resume_ns)
 		loop->resume_ns = 0;
 	want = fd >= 0 && loop->resume_ns == 0 && !loop->child->draining &&

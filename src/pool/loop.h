@@ -31,6 +31,7 @@ struct loop {
 	struct conns conns;
 	bool tcp; /* the listening socket is */
 	bool listening; /* it is in the set */
+	bool step_back; /* let the others accept first */
 	int64_t resume_ns; /* not before; 0: no pause */
 	int64_t tick_ns; /* the next; INT64_MAX: none */
 	bool forgot; /* a connection left the table since the last wait */

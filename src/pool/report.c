@@ -29,6 +29,7 @@ bool pool_report_send(int fd, const struct report *report)
 		if (poll(&room, 1, SEND_WAIT_MS) < 0 && errno != EINTR)
 			return false;
 	}
+	errno = EAGAIN;
 	return false;
 }
 

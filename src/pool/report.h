@@ -25,7 +25,7 @@ struct report {
 	int32_t pid;
 };
 
-/* Child.  Waits a bounded time for room; false when there is none. */
+/* Child.  Waits a bounded time for room; false, with errno, when in vain. */
 bool pool_report_send(int fd, const struct report *report) ATTR_MUSTUSE;
 /* Master.  False when there is no more for now. */
 bool pool_report_receive(int fd, struct report *report) ATTR_MUSTUSE;

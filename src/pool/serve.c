@@ -71,6 +71,14 @@ static void kept_trim(struct loop *loop)
 	}
 }
 
+static void keep(struct loop *loop, struct conn *conn)
+{
+	if (conn->state == CONN_WAITING)
+		loop->step_back = true;
+	pool_conns_keep(&loop->conns, conn);
+	kept_trim(loop);
+}
+
 /* `conn` has a request. */
 static void conn_serve(struct loop *loop, struct conn *conn)
 {
@@ -79,8 +87,7 @@ static void conn_serve(struct loop *loop, struct conn *conn)
 		loop->forgot = true;
 		return;
 	}
-	pool_conns_keep(&loop->conns, conn);
-	kept_trim(loop);
+	keep(loop, conn);
 }
 
 void pool_serve_ready(struct loop *loop, struct conn *conn, uint32_t events)
@@ -195,10 +202,8 @@ static void serve_new(struct loop *loop, int fd)
 	if (serve(loop, fd) == POOL_CLOSED)
 		return;
 	conn = hold(loop, fd);
-	if (conn == NULL)
-		return;
-	pool_conns_keep(&loop->conns, conn);
-	kept_trim(loop);
+	if (conn != NULL)
+		keep(loop, conn);
 }
 
 void pool_serve_accept(struct loop *loop)

@@ -19,6 +19,11 @@ unit_tests += %reldir%/test_listen
 %canon_reldir%_test_listen_SOURCES = %reldir%/test_listen.c
 %canon_reldir%_test_listen_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
+unit_tests += %reldir%/test_listen_tcp
+%canon_reldir%_test_listen_tcp_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
+%canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
 pool_rig = %reldir%/rig.c %reldir%/rig.h
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -8,9 +8,12 @@
 
 #include "base/log.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,13 +122,25 @@ static bool is_cloexec(int fd)
 	return (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
 }
 
+static bool is_prompt(int fd)
+{
+	int domain = 0, prompt = 0;
+	socklen_t domain_len = sizeof(domain), prompt_len = sizeof(prompt);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) != 0)
+		return false;
+	return domain != AF_INET || (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY,
+					 &prompt, &prompt_len) == 0 &&
+					prompt != 0);
+}
+
 static bool fds_are_safe(const struct rig *rig, int fd)
 {
 	struct timeval in, out;
 	socklen_t in_len = sizeof(in), out_len = sizeof(out);
 
 	return is_cloexec(fd) && is_cloexec(rig->groups[0].listen_fd) &&
-	       (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 &&
+	       (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 && is_prompt(fd) &&
 	       getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &in, &in_len) == 0 &&
 	       getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &out, &out_len) == 0 &&
 	       (in.tv_sec > 0 || in.tv_usec > 0) &&
@@ -238,6 +253,22 @@ void rig_add_ticker(struct rig *rig)
 	rig->conf.ngroups = 2;
 }
 
+void rig_use_tcp(struct rig *rig)
+{
+	struct sockaddr_in addr = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	/* A port that was free a moment ago. */
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
+	close(fd);
+	rig->port = ntohs(addr.sin_port);
+	snprintf(rig->address, sizeof(rig->address), "127.0.0.1:%u", rig->port);
+	rig->listen.address = rig->address;
+}
+
 static int master_main(struct rig *rig)
 {
 	struct err err = ERR_INIT;
@@ -300,16 +331,22 @@ static void dir_remove(const char *path)
 	ck_assert_int_eq(rmdir(path), 0);
 }
 
-int rig_end(struct rig *rig)
+void rig_tidy(struct rig *rig)
 {
-	int status, births;
+	int births = RIG_GET(rig->stage->births);
 
-	RIG_AWAIT(waitpid(rig->master, &status, WNOHANG) == rig->master);
-	births = RIG_GET(rig->stage->births);
 	for (int i = 0; i < births && i < RIG_PIDS; i++)
 		RIG_AWAIT(!rig_alive(RIG_GET(rig->stage->pids[i])));
 	dir_remove(rig->dir);
 	munmap(rig->stage, sizeof(*rig->stage));
+}
+
+int rig_end(struct rig *rig)
+{
+	int status;
+
+	RIG_AWAIT(waitpid(rig->master, &status, WNOHANG) == rig->master);
+	rig_tidy(rig);
 	return status;
 }
 
@@ -321,17 +358,36 @@ void rig_stop(struct rig *rig)
 
 /* ---- clients ------------------------------------------------------------- */
 
-int rig_connect(const struct rig *rig)
+static int tcp_connect(unsigned port)
 {
-	const struct timeval wait = {.tv_sec = RIG_PATIENCE_MS / 1000};
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)port),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(
+	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static int unix_connect(const char *path)
+{
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	ck_assert_int_ge(fd, 0);
-	memcpy(addr.sun_path, rig->sock, strlen(rig->sock) + 1);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	memcpy(addr.sun_path, path, strlen(path) + 1);
 	ck_assert_int_eq(
 	    connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+int rig_connect(const struct rig *rig)
+{
+	const struct timeval wait = {.tv_sec = RIG_PATIENCE_MS / 1000};
+	int fd =
+	    rig->port != 0 ? tcp_connect(rig->port) : unix_connect(rig->sock);
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	return fd;
 }
 
@@ -399,6 +455,23 @@ unsigned rig_lines(const char *path, const char *text)
 		if (strstr(line, text) != NULL)
 			n++;
 	fclose(file);
+	return n;
+}
+
+unsigned rig_descriptors(pid_t pid)
+{
+	char path[32];
+	struct dirent *entry;
+	unsigned n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
+	dir = opendir(path);
+	ck_assert_ptr_nonnull(dir);
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			n++;
+	closedir(dir);
 	return n;
 }
 

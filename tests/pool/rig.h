@@ -15,7 +15,7 @@
  *	log        and logs "line of <pid>"
  *	dup        closes, but keeps a second descriptor
  *	fds        word is "safe" if its descriptors are close-on-exec, blocking,
- *	           with time-outs
+ *	           with time-outs, and without Nagle's delay
  *	uid        word is "<uid>/<gid>"
  *
  * If a test fails, the master dies with the test process, and the children with
@@ -57,7 +57,7 @@ struct rig_stage {
 };
 
 struct rig {
-	char dir[32], sock[64], log[64], pid_file[64];
+	char dir[32], sock[64], log[64], pid_file[64], address[32];
 	struct rig_stage *stage;
 	struct pool_listen_conf listen;
 	struct pool_app app, ticker;
@@ -65,6 +65,7 @@ struct rig {
 	struct pool_conf conf;
 	enum log_level level;
 	int child_ignored; /* the launcher ignores SIGCHLD */
+	unsigned port; /* 0: the Unix socket; see rig_use_tcp() */
 	pid_t master;
 	struct pool_child *child; /* in a child: itself */
 };
@@ -73,11 +74,15 @@ struct rig {
 void rig_init(struct rig *rig, unsigned children);
 /* Adds a group of one that ticks each 50 ms. */
 void rig_add_ticker(struct rig *rig);
+/* A TCP port of the loopback instead of the Unix socket. */
+void rig_use_tcp(struct rig *rig);
 void rig_launch(struct rig *rig); /* does not wait */
 void rig_start(struct rig *rig); /* waits until conf->ready was called */
 void rig_signal(const struct rig *rig, int number);
 /* The master's wait status, after it ended and with it every child. */
 int rig_end(struct rig *rig);
+/* The second half of that: waits for the children, removes the directory. */
+void rig_tidy(struct rig *rig);
 /* TERM, and everything in order: exit 0, all children gone. */
 void rig_stop(struct rig *rig);
 
@@ -100,6 +105,7 @@ bool rig_is_closed(int fd);
 bool rig_alive(pid_t pid);
 /* Lines of a file with `text` in them. */
 unsigned rig_lines(const char *path, const char *text);
+unsigned rig_descriptors(pid_t pid);
 int64_t rig_cpu_ns(pid_t pid);
 void rig_pause_ms(int ms);
 

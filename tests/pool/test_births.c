@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pool: children that die, never live, or live in a strange house. */
+/* pool: children that die, never live, are recycled, or are born oddly. */
 #include "config.h"
 
 #include "unit.h"
@@ -181,6 +181,78 @@ START_TEST(test_recovery_is_complete_at_once)
 }
 END_TEST
 
+START_TEST(test_max_requests_is_exact)
+{
+	struct rig rig;
+	pid_t pids[20];
+
+	rig_init(&rig, 1);
+	rig.groups[0].max_requests = 5;
+	rig_start(&rig);
+	for (int i = 0; i < 20; i++)
+		pids[i] = rig_ask(&rig, "pid");
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(pids[i], pids[i / 5 * 5]);
+		if (i >= 5)
+			ck_assert_int_ne(pids[i], pids[i - 5]);
+	}
+	/* That is life, not death. */
+	ck_assert_uint_eq(rig_lines(rig.log, "died"), 0);
+	ck_assert_uint_eq(rig_lines(rig.log, "failed"), 0);
+	rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(test_max_requests_on_a_kept_connection)
+{
+	struct rig rig;
+	struct rig_answer answer;
+	int fd;
+
+	rig_init(&rig, 1);
+	rig.groups[0].max_requests = 3;
+	rig_start(&rig);
+	fd = rig_connect(&rig);
+	for (int i = 1; i <= 3; i++) {
+		rig_send(fd, "pid");
+		ck_assert(rig_receive(fd, &answer));
+		/* The last one knows, so that the reply can say so. */
+		ck_assert_int_eq(answer.draining, i == 3);
+	}
+	ck_assert(!rig_receive(fd, &answer));
+	close(fd);
+	ck_assert_int_ne(rig_ask(&rig, "pid"), answer.pid);
+	rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(test_recycling_under_load_loses_nothing)
+{
+	struct rig rig;
+	struct rig_answer answer;
+	int fds[8];
+
+	/* Children leave all the time, and take wake-ups with them. */
+	rig_init(&rig, 4);
+	rig.groups[0].max_requests = 10;
+	rig_start(&rig);
+	for (int round = 0; round < 60; round++) {
+		for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+			fds[i] = rig_connect(&rig);
+			rig_send(fds[i], "bye");
+		}
+		for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+			ck_assert(rig_receive(fds[i], &answer));
+			close(fds[i]);
+		}
+	}
+	ck_assert_int_eq(RIG_GET(rig.stage->serves), 480);
+	ck_assert_int_ge(RIG_GET(rig.stage->births), 4 + 30);
+	ck_assert_uint_eq(rig_lines(rig.log, "died"), 0);
+	rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(test_launcher_that_ignores_sigchld)
 {
 	struct rig rig;
@@ -273,6 +345,9 @@ TESTS_MAIN("pool/births",
     UNIT_SLOW("fails", test_open_that_fails_is_tried_with_growing_pauses, 30),
     UNIT_SLOW("crashes", test_open_that_crashes_is_the_same, 30),
     UNIT_SLOW("recovery", test_recovery_is_complete_at_once, 30),
+    UNIT_SLOW("max_requests", test_max_requests_is_exact, 30),
+    UNIT_SLOW("max_requests_kept", test_max_requests_on_a_kept_connection, 30),
+    UNIT_SLOW("recycling", test_recycling_under_load_loses_nothing, 60),
     UNIT_SLOW("sigchld", test_launcher_that_ignores_sigchld, 30),
     RIG_TABLE("leave", test_child_told_to_leave_is_replaced, 3),
     UNIT_SLOW("user", test_children_run_as_the_user_of_the_settings, 30),

@@ -9,8 +9,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 static const int stop_signals[] = {SIGTERM, SIGQUIT, SIGINT};
@@ -153,6 +154,39 @@ START_TEST(test_second_signal_is_at_once)
 }
 END_TEST
 
+/*
+ * What outlives KILL: a process in an uninterruptible wait.  From the master's
+ * side a traced one is the same: dead, but not to be buried before its tracer
+ * has looked.
+ */
+START_TEST(test_unkillable_worker_is_given_up)
+{
+	struct rig rig;
+	int64_t since_ns;
+	char text[64];
+	int status;
+	pid_t pid;
+
+	rig_init(&rig, 2);
+	rig.conf.control_timeout_ms = 100;
+	rig_start(&rig);
+	pid = rig_ask(&rig, "bye");
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) != 0) {
+		rig_stop(&rig);
+		return; /* not allowed here */
+	}
+	since_ns = mono_ns();
+	rig_signal(&rig, SIGTERM);
+	snprintf(text, sizeof(text), "giving up on %ld: ", (long)pid);
+	RIG_AWAIT(rig_lines(rig.log, text) == 1);
+	ck_assert_int_ge(mono_ns() - since_ns, 2000 * NS_PER_MS);
+	RIG_AWAIT(waitpid(rig.master, &status, WNOHANG) == rig.master);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_SOFTWARE);
+	rig_tidy(&rig);
+}
+END_TEST
+
 START_TEST(test_dead_master_takes_all_along)
 {
 	struct rig rig;
@@ -286,6 +320,7 @@ TESTS_MAIN("pool/leaving",
     UNIT_SLOW("silent", test_silent_connection_does_not_hold_up_a_stop, 60),
     UNIT_SLOW("stuck", test_stuck_worker_is_killed_after_the_grace, 30),
     RIG_TABLE("second", test_second_signal_is_at_once, ARRAY_LEN(stop_signals)),
+    UNIT_SLOW("unkillable", test_unkillable_worker_is_given_up, 30),
     RIG_TABLE("orphans", test_dead_master_takes_all_along, 2),
     RIG_TABLE("usr1", test_usr1_reopens_logs_and_recycles_nobody, 2),
     RIG_TABLE("reload", test_reload_signals_do_not_kill, 2),

@@ -10,6 +10,7 @@
 #include "pool/board.h"
 #include "pool/conns.h"
 #include "pool/ident.h"
+#include "pool/master.h"
 #include "pool/pidfile.h"
 #include "pool/pool.h"
 #include "pool/report.h"
@@ -259,6 +260,84 @@ START_TEST(test_report_full_pipe_is_no_block)
 }
 END_TEST
 
+/* One group of two; child 0 is alive, child 1 is not. */
+static void master_make(struct master *master, struct master_child children[2],
+    const struct pool_group *group)
+{
+	*master = (struct master){.children = children, .nchildren = 2};
+	master->heritage.board = pool_board_new(1, 2);
+	ck_assert_ptr_nonnull(master->heritage.board);
+	master->groups[0] =
+	    (struct master_group){.conf = group, .alive = 1, .starting = 1};
+	pool_policy_init(&master->groups[0].policy);
+	children[0] = (struct master_child){
+	    .pid = 4711, .birth = {.slot = 0, .generation = 7}};
+	children[1] = (struct master_child){.birth = {.slot = 1}};
+}
+
+static const struct report gossip[] = {
+    {REPORT_READY, 0, 6, 4711}, /* who had the slot before */
+    {REPORT_READY, 0, 7, 4710},
+    {REPORT_READY, 1, 7, 4711},
+    {REPORT_READY, 1, 0, 0}, /* nobody's slot */
+    {REPORT_READY, 2, 7, 4711},
+    {REPORT_READY, UINT32_MAX, 7, 4711},
+    {0, 0, 7, 4711},
+    {77, 0, 7, 4711},
+};
+
+START_TEST(test_report_is_gossip_until_it_fits)
+{
+	static const struct pool_group group = {
+	    .name = "worker", .max_children = 2};
+	struct report report = {REPORT_READY, 0, 7, 4711};
+	struct master_child children[2];
+	struct master master;
+
+	master_make(&master, children, &group);
+	for (size_t i = 0; i < ARRAY_LEN(gossip); i++) {
+		pool_spawn_heard(&master, &gossip[i]);
+		ck_assert(!children[0].ready && !children[0].leaving);
+		ck_assert(!children[1].ready && !children[1].leaving);
+		ck_assert_uint_eq(master.groups[0].starting, 1);
+	}
+	/* The truth counts, and counts once. */
+	for (int i = 0; i < 2; i++) {
+		pool_spawn_heard(&master, &report);
+		ck_assert(children[0].ready);
+		ck_assert_uint_eq(master.groups[0].starting, 0);
+	}
+	report.kind = REPORT_LEAVING;
+	pool_spawn_heard(&master, &report);
+	ck_assert(children[0].leaving);
+	pool_board_free(&master.heritage.board);
+}
+END_TEST
+
+START_TEST(test_burial_of_a_stranger_is_none)
+{
+	static const struct pool_group group = {
+	    .name = "worker", .max_children = 2};
+	struct master_child children[2];
+	struct board_deaths deaths;
+	struct master master;
+
+	master_make(&master, children, &group);
+	children[0].leaving = true;
+	master.stop.state = STOP_GRACEFUL;
+	pool_spawn_bury(&master, 4712, 0);
+	ck_assert_uint_eq(master.groups[0].alive, 1);
+	pool_spawn_bury(&master, 4711, 0);
+	ck_assert_uint_eq(master.groups[0].alive, 0);
+	ck_assert_uint_eq(master.groups[0].starting, 0);
+	ck_assert_int_eq(children[0].pid, 0);
+	pool_board_deaths(master.heritage.board, 0, &deaths);
+	ck_assert_uint_eq(deaths.by_exit[0], 1);
+	ck_assert_uint_eq(deaths.stillborn, 1);
+	pool_board_free(&master.heritage.board);
+}
+END_TEST
+
 /* ---- users and groups ---------------------------------------------------- */
 
 START_TEST(test_ident_names_and_numbers)
@@ -401,6 +480,8 @@ TESTS_MAIN("pool/parts", UNIT("conns_lists", test_conns_move_between_lists),
     UNIT("board_shared", test_board_is_shared_and_survives_nonsense),
     UNIT("board_deaths", test_board_counts_deaths_by_reason),
     UNIT("report", test_report_full_pipe_is_no_block),
+    UNIT("gossip", test_report_is_gossip_until_it_fits),
+    UNIT("stranger", test_burial_of_a_stranger_is_none),
     UNIT("ident", test_ident_names_and_numbers),
     UNIT("drop", test_ident_drop_is_for_good), UNIT("pidfile", test_pidfile),
     UNIT("peer_gone", test_peer_gone))

@@ -76,12 +76,38 @@ START_TEST(test_descriptors_are_safe)
 	int fd;
 
 	rig_init(&rig, 1);
+	if (_i == 1)
+		rig_use_tcp(&rig);
 	rig_start(&rig);
 	fd = rig_connect(&rig);
 	rig_send(fd, "fds");
 	ck_assert(rig_receive(fd, &answer));
 	ck_assert_str_eq(answer.word, "safe");
 	close(fd);
+	rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(test_a_child_has_only_what_it_needs)
+{
+	struct rig rig;
+	unsigned master;
+	pid_t worker;
+
+	rig_init(&rig, 1);
+	rig_add_ticker(&rig);
+	rig_start(&rig);
+	worker = rig_ask(&rig, "bye");
+	master = rig_descriptors(rig.master);
+	/* Four of the master's are closed, two of its own opened; and who does
+	 * not serve has no listening socket either.  The worker closes its last
+	 * connection after the answer, so it is awaited. */
+	for (int i = 0; i < 2; i++) {
+		pid_t pid = RIG_GET(rig.stage->pids[i]);
+		unsigned less = pid == worker ? 2 : 3;
+
+		RIG_AWAIT(rig_descriptors(pid) == master - less);
+	}
 	rig_stop(&rig);
 }
 END_TEST
@@ -151,6 +177,34 @@ START_TEST(test_kept_connections_all_progress)
 		/* Nor does a new connection starve behind them. */
 		ck_assert_int_gt(rig_ask(&rig, "pid"), 0);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	rig_stop(&rig);
+}
+END_TEST
+
+START_TEST(test_connections_opened_one_by_one_spread)
+{
+	struct rig rig;
+	struct rig_answer answer;
+	unsigned held[4] = {0};
+	int fds[16];
+
+	rig_init(&rig, 4);
+	rig_start(&rig);
+	/* Never two requests at a time: any child could take them all. */
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		int idles = RIG_GET(rig.stage->idles);
+
+		fds[i] = rig_connect(&rig);
+		rig_send(fds[i], "pid");
+		ck_assert(rig_receive(fds[i], &answer));
+		held[answer.index]++;
+		RIG_AWAIT(RIG_GET(rig.stage->idles) > idles);
+	}
+	/* 4 each; a child that the machine holds up may miss a turn or two. */
+	for (size_t i = 0; i < ARRAY_LEN(held); i++)
+		ck_assert_uint_ge(held[i], 2);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	rig_stop(&rig);
@@ -281,6 +335,17 @@ START_TEST(test_second_descriptor_of_a_closed_connection)
 }
 END_TEST
 
+/*
+ * valgrind keeps the limit by itself: it lets the kernel accept, and closes what
+ * is above, so that a connection is lost that really would have stayed.
+ */
+static bool is_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload != NULL && strstr(preload, "vgpreload") != NULL;
+}
+
 START_TEST(test_out_of_descriptors)
 {
 	struct rig rig;
@@ -288,6 +353,8 @@ START_TEST(test_out_of_descriptors)
 	int fds[12], late;
 	pid_t pid = 0;
 
+	if (is_valgrind())
+		return;
 	rig_init(&rig, 1);
 	rig.stage->max_files = 6;
 	rig_start(&rig);
@@ -316,78 +383,6 @@ START_TEST(test_out_of_descriptors)
 	}
 	ck_assert_int_eq(rig_ask_on(late, "pid"), pid);
 	close(late);
-	rig_stop(&rig);
-}
-END_TEST
-
-START_TEST(test_max_requests_is_exact)
-{
-	struct rig rig;
-	pid_t pids[20];
-
-	rig_init(&rig, 1);
-	rig.groups[0].max_requests = 5;
-	rig_start(&rig);
-	for (int i = 0; i < 20; i++)
-		pids[i] = rig_ask(&rig, "pid");
-	for (int i = 0; i < 20; i++) {
-		ck_assert_int_eq(pids[i], pids[i / 5 * 5]);
-		if (i >= 5)
-			ck_assert_int_ne(pids[i], pids[i - 5]);
-	}
-	/* That is life, not death. */
-	ck_assert_uint_eq(rig_lines(rig.log, "died"), 0);
-	ck_assert_uint_eq(rig_lines(rig.log, "failed"), 0);
-	rig_stop(&rig);
-}
-END_TEST
-
-START_TEST(test_max_requests_on_a_kept_connection)
-{
-	struct rig rig;
-	struct rig_answer answer;
-	int fd;
-
-	rig_init(&rig, 1);
-	rig.groups[0].max_requests = 3;
-	rig_start(&rig);
-	fd = rig_connect(&rig);
-	for (int i = 1; i <= 3; i++) {
-		rig_send(fd, "pid");
-		ck_assert(rig_receive(fd, &answer));
-		/* The last one knows, so that the reply can say so. */
-		ck_assert_int_eq(answer.draining, i == 3);
-	}
-	ck_assert(!rig_receive(fd, &answer));
-	close(fd);
-	ck_assert_int_ne(rig_ask(&rig, "pid"), answer.pid);
-	rig_stop(&rig);
-}
-END_TEST
-
-START_TEST(test_recycling_under_load_loses_nothing)
-{
-	struct rig rig;
-	struct rig_answer answer;
-	int fds[8];
-
-	/* Children leave all the time, and take wake-ups with them. */
-	rig_init(&rig, 4);
-	rig.groups[0].max_requests = 10;
-	rig_start(&rig);
-	for (int round = 0; round < 60; round++) {
-		for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-			fds[i] = rig_connect(&rig);
-			rig_send(fds[i], "bye");
-		}
-		for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-			ck_assert(rig_receive(fds[i], &answer));
-			close(fds[i]);
-		}
-	}
-	ck_assert_int_eq(RIG_GET(rig.stage->serves), 480);
-	ck_assert_int_ge(RIG_GET(rig.stage->births), 4 + 30);
-	ck_assert_uint_eq(rig_lines(rig.log, "died"), 0);
 	rig_stop(&rig);
 }
 END_TEST
@@ -441,18 +436,17 @@ END_TEST
 
 TESTS_MAIN("pool/serving", UNIT_SLOW("serves", test_a_pool_serves, 30),
     UNIT_SLOW("all", test_all_children_take_part, 30),
-    UNIT_SLOW("descriptors", test_descriptors_are_safe, 30),
+    RIG_TABLE("descriptors", test_descriptors_are_safe, 2),
+    UNIT_SLOW("inherits", test_a_child_has_only_what_it_needs, 30),
     UNIT_SLOW("silent", test_silent_connections_pin_nobody, 60),
     UNIT_SLOW("late_byte", test_first_byte_may_come_late, 30),
     UNIT_SLOW("kept", test_kept_connections_all_progress, 30),
+    UNIT_SLOW("spread", test_connections_opened_one_by_one_spread, 30),
     UNIT_SLOW("idle_kept", test_idle_kept_connection_outlives_the_timeout, 30),
     UNIT_SLOW("keep_max", test_keep_max_closes_the_longest_unused, 30),
     UNIT_SLOW("keep_spares", test_keep_max_spares_who_has_sent, 30),
     UNIT_SLOW("hung_up", test_hung_up_connections_are_not_served, 30),
     UNIT_SLOW("ghost", test_second_descriptor_of_a_closed_connection, 30),
     UNIT_SLOW("emfile", test_out_of_descriptors, 60),
-    UNIT_SLOW("max_requests", test_max_requests_is_exact, 30),
-    UNIT_SLOW("max_requests_kept", test_max_requests_on_a_kept_connection, 30),
-    UNIT_SLOW("recycling", test_recycling_under_load_loses_nothing, 60),
     UNIT_SLOW("idle", test_idle_is_told_before_each_wait, 30),
     UNIT_SLOW("ticks", test_ticks_beside_service, 30))
