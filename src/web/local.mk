@@ -1,7 +1,12 @@
 # web: HTTP's meaning.
 noinst_LIBRARIES += libweb.a
 libweb_a_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS) $(JWT_CFLAGS) $(CRYPTO_CFLAGS)
+libweb_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libweb_a_SOURCES = \
-	%reldir%/token.h \
+	%reldir%/base64url.c %reldir%/base64url.h \
+	%reldir%/token.c %reldir%/token.h \
+	%reldir%/token_alg.c %reldir%/token_alg.h \
+	%reldir%/token_key.c \
+	%reldir%/token_make.c \
 	%reldir%/web.h
 EXTRA_DIST += %reldir%/.may_include
