@@ -15,12 +15,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TOKEN_KEYS_MAX	  4
-#define TOKEN_KID_MAX	  63
-#define TOKEN_SECRET_MIN  32 /* bytes, RFC 7518 3.2 for HS256 */
-#define TOKEN_SECRET_MAX  4096
-#define TOKEN_BYTES_MAX	  4096
-#define TOKEN_LEEWAY_S	  60
+#define TOKEN_KEYS_MAX   4
+#define TOKEN_KID_MAX    63
+#define TOKEN_SECRET_MIN 32 /* bytes, RFC 7518 3.2 for HS256 */
+#define TOKEN_SECRET_MAX 4096
+#define TOKEN_BYTES_MAX  4096
+#define TOKEN_LEEWAY_S   60
 
 enum token_alg {
 	TOKEN_HS256,
@@ -38,7 +38,7 @@ struct token_key {
 struct token_keys {
 	struct token_key key[TOKEN_KEYS_MAX];
 	size_t n;
-	char issuer[128];   /* "": any */
+	char issuer[128]; /* "": any */
 	char audience[128]; /* "": any; a token's `aud` may be a list */
 };
 
@@ -60,7 +60,7 @@ bool token_verify(const struct token_keys *keys, struct strv token,
 /* A token for a customer, signed with the first HS256 key; `out` has room for
  * TOKEN_BYTES_MAX. */
 bool token_make(const struct token_keys *keys, struct strv customer,
-    struct wall now, int64_t ttl_s, char *out, size_t size, struct err *err)
-	ATTR_MUSTUSE;
+    struct wall now, int64_t ttl_s, char *out, size_t size,
+    struct err *err) ATTR_MUSTUSE;
 
 #endif

@@ -17,23 +17,23 @@
 
 /* A request as the web understands it: views into the front end's bytes. */
 struct web_request {
-	struct strv method;	 /* REQUEST_METHOD */
-	struct strv uri;	 /* REQUEST_URI, raw */
+	struct strv method; /* REQUEST_METHOD */
+	struct strv uri; /* REQUEST_URI, raw */
 	struct strv content_type;
 	struct strv idempotency_key; /* HTTP_IDEMPOTENCY_KEY */
-	struct strv authorization;   /* HTTP_AUTHORIZATION */
-	struct strv remote_user;     /* REMOTE_USER, never HTTP_* */
+	struct strv authorization; /* HTTP_AUTHORIZATION */
+	struct strv remote_user; /* REMOTE_USER, never HTTP_* */
 	struct strv if_none_match;
-	struct strv origin;	  /* HTTP_ORIGIN */
-	struct strv host;	  /* HTTP_HOST */
+	struct strv origin; /* HTTP_ORIGIN */
+	struct strv host; /* HTTP_HOST */
 	struct strv sec_fetch_site;
 	struct strv body;
 	/* What the layer below found wrong with it; WEB_FLAW_NONE mostly. */
 	enum web_flaw {
 		WEB_FLAW_NONE,
-		WEB_FLAW_TOO_LARGE,  /* 413 */
+		WEB_FLAW_TOO_LARGE, /* 413 */
 		WEB_FLAW_BAD_LENGTH, /* 400 */
-		WEB_FLAW_DUPLICATE   /* 400: a header that may come once came twice */
+		WEB_FLAW_DUPLICATE /* 400: a header that may come once came twice */
 	} flaw;
 };
 
@@ -49,8 +49,16 @@ struct web {
 	const struct web_conf *conf;
 	const struct buyer *buyer;
 	const struct sale_table *table;
-	/* A sale that the table does not have (yet): may be NULL. */
-	bool (*sale_miss)(void *ctx, struct strv slug, struct sale_entry *out);
+	/*
+	 * A sale that the table does not have (yet): may be NULL.  An outcome
+	 * like a port's, since "the ledger is away" must not become 404.  The
+	 * slug is a valid one, and anybody may send any: bound what it costs.
+	 */
+	enum outcome (*sale_miss)(void *ctx, struct strv slug,
+	    int64_t deadline_ns, struct sale_entry *out, bool *found,
+	    struct err *err);
+	/* Does this customer buy faster than is allowed?  429; may be NULL. */
+	bool (*too_many)(void *ctx, const struct customer *who);
 	/* The shopper has hung up: asked right before the claim; may be NULL. */
 	bool (*peer_gone)(void *ctx);
 	void *ctx;
@@ -58,15 +66,16 @@ struct web {
 
 /* What happened, for the log and the counters. */
 struct web_outcome {
-	int status;	     /* of HTTP; 0: peer gone, nothing to send */
-	const char *route;   /* a stable word, "unknown" for none */
-	const char *code;    /* of the problem, or the verdict's name */
-	bool purchase;	     /* a purchase ran; `events` is valid */
-	unsigned events;     /* as purchase_result.events */
-	struct err err;	     /* worth a log line when text is not "" */
+	int status; /* of HTTP; 0: peer gone, nothing to send */
+	const char *route; /* a stable word, "unknown" for none */
+	const char *code; /* of the problem, or the verdict's name */
+	bool purchase; /* a purchase ran; `events` is valid */
+	unsigned events; /* as purchase_result.events */
+	struct err err; /* worth a log line when text is not "" */
 };
 
-#define WEB_RESPONSE_MAX 65536
+/* A full table of sales with titles that are all escapes fits. */
+#define WEB_RESPONSE_MAX 131072
 
 /*
  * Handles one request: writes the whole CGI response ("Status: …") into
