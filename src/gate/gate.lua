@@ -22,7 +22,7 @@ local SLOT = 5  -- hash   "slot:customer" -> claim; stays when the lease goes
 
 local SLOTS_MAX = 16        -- SALE_PER_CUSTOMER_MAX
 local BATCH_MAX = 1000      -- items of one call
-local DROPS_MAX = 8         -- bad tokens that one claim throws away
+local DROPS_MAX = 64        -- bad tokens that one claim throws away
 local SHRINK_MAX = 64       -- units that one shrink takes
 local SHRINK_STEPS = 100000 -- list entries that one shrink looks at
 
@@ -32,7 +32,6 @@ local function number_of(text)
 	end
 end
 
--- Bounds are the ledger's to judge; that it is a positive number is ours.
 local function unit_of(token)
 	local unit = number_of(token)
 	if unit and token:find('^[1-9]') and unit <= 4294967295 then
@@ -112,17 +111,27 @@ local function lease_put(keys, meta, claim, rec)
 	redis.call('HSET', keys[REC], claim, rec)
 end
 
--- The first usable token of the free list and how many were thrown away.
-local function unit_pop(keys)
+-- The first usable token of the free list and how many were thrown away.  A
+-- number above the stock would be refused by the ledger, come back, and be drawn
+-- again for ever.
+local function unit_pop(keys, units)
 	for dropped = 0, DROPS_MAX - 1 do
 		local token = redis.call('LPOP', keys[FREE])
 		local unit = unit_of(token)
-		if unit or not token then
+		if (unit and unit <= units) or not token then
 			return unit, dropped
 		end
 		redis.call('HINCRBY', keys[META], 'dropped', 1)
 	end
 	return nil, DROPS_MAX
+end
+
+-- Back on sale; a unit that there is not (any more) is let go.
+local function unit_return(keys, unit)
+	local meta = meta_read(keys)
+	if not meta or unit <= meta.units then
+		redis.call('RPUSH', keys[FREE], unit)
+	end
 end
 
 -- epoch, customer, claim ids (the first one takes).
@@ -165,7 +174,7 @@ local function claim(keys, args)
 		return {leased == 0 and 'GONE' or 'SOFT', held, 0}
 	end
 	-- Everything is read and right: from here on only writes.
-	local unit, dropped = unit_pop(keys)
+	local unit, dropped = unit_pop(keys, meta.units)
 	if not unit then
 		return {'SOFT', held, dropped}
 	end
@@ -179,7 +188,7 @@ local function confirm(keys, args)
 	return lease_drop(keys, args[1])
 end
 
--- claim, customer, VOID | ELSEWHERE.  1: its unit is free again, 0: it held
+-- claim, customer, VOID | ELSEWHERE.  1: it holds its unit no more, 0: it held
 -- nothing, 2: it held a lease without a usable record, so no unit came back.
 local function release(keys, args)
 	local id, customer, why = args[1], args[2], args[3]
@@ -191,10 +200,11 @@ local function release(keys, args)
 		stale = slots_naming(keys, holder or customer, id)
 	end
 	redis.call('LLEN', keys[FREE])
+	meta_read(keys)
 	lease_drop(keys, id)
 	slots_clear(keys, stale)
 	if unit then
-		redis.call('RPUSH', keys[FREE], unit)
+		unit_return(keys, unit)
 		return 1
 	end
 	return (text or leased) and 2 or 0
@@ -248,7 +258,7 @@ local function rekey(keys, args)
 		if unit then
 			lease_drop(keys, from)
 			slots_clear(keys, stale)
-			redis.call('RPUSH', keys[FREE], unit)
+			unit_return(keys, unit)
 		end
 		return own_unit and {'SAME', own_unit, own_slot, 0} or {'MINE', 0}
 	end
@@ -365,10 +375,11 @@ local function seed(keys, args)
 	return {'OK'}
 end
 
--- epoch, then slot, customer, claim of each owner.  OK | EPOCH e
+-- epoch, then slot, customer, claim of each owner.  OK | EPOCH e, when that one
+-- is later.  In use or not: a gate that sells is told so of owners that it forgot.
 local function own(keys, args)
 	local refusal = published(keys, args[1])
-	if refusal then
+	if refusal and refusal[2] > tonumber(args[1]) then
 		return refusal
 	end
 	local slots = {}

@@ -8,7 +8,7 @@
  * a view were not written in the same instant.
  *
  * To add a number: a field in struct board_slot (board.c), one in struct
- * board_view, a setter.  Text goes under a struct seqlock in the slot.
+ * board_view, a setter.  Text goes under a struct flip in the slot.
  */
 #ifndef POOL_BOARD_H
 #define POOL_BOARD_H

@@ -230,10 +230,9 @@ START_TEST(test_a_gate_in_use_is_not_seeded)
 		    rig.port.seed(rig.port.ctx, epoch(e), units, 2, SOON, &err),
 		    OUT_NOT_DONE);
 		ASSERT_SAYS("epoch 3 is in use");
-		ASSERT_OUT(
-		    rig.port.own(rig.port.ctx, epoch(e), &owner, 1, SOON, &err),
-		    OUT_NOT_DONE);
 	}
+	ASSERT_OUT(rig.port.own(rig.port.ctx, epoch(2), &owner, 1, SOON, &err),
+	    OUT_NOT_DONE);
 	ck_assert_int_eq(rig_do(&rig, "LLEN {fg:5}:3:free"), 2);
 	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 2);
 	rig_close(&rig);
