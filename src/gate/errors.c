@@ -44,7 +44,7 @@ static const struct gate_error rows[] = {
     {"CROSSSLOT", OUT_NOT_DONE, GATE_REMEDY_NONE,
 	"report this: the keys of a sale must share one slot"},
     {"ERR Function not found", OUT_NOT_DONE, GATE_REMEDY_LOAD,
-	"the functions are missing: flashgatectl doctor"},
+	"the library of functions is not loaded"},
     {"ERR unknown command", OUT_NOT_DONE, GATE_REMEDY_NONE,
 	"Redis 7 or later, or Valkey, is needed"},
     {"ERR max number of clients reached", OUT_NOT_DONE, GATE_REMEDY_RECONNECT,

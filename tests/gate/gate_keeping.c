@@ -405,7 +405,7 @@ START_TEST(test_free_list)
 	ck_assert_uint_eq(n, 2);
 	ck_assert_uint_eq(units[0], 4);
 	ASSERT_OUT(rig.port.free_list(
-		       rig.port.ctx, ref, 1000000, 2, SOON, units, &n, &err),
+		       rig.port.ctx, ref, UINT64_MAX, 2, SOON, units, &n, &err),
 	    OUT_DONE);
 	ck_assert_uint_eq(n, 0);
 	rig_close(&rig);

@@ -12,6 +12,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -44,9 +45,37 @@ static void shell(const char *command)
 	ck_assert_int_eq(system(line), 0);
 }
 
-static void server_kill(void)
+/*
+ * kill -9, and wait until the gate's connection shows it.  A Redis whose main
+ * thread is a zombie already may have other threads that are still dying, and
+ * hold its sockets open for some more milliseconds.
+ */
+static void server_kill(const struct rig *rig)
 {
+	struct pollfd pfd = {.events = POLLRDHUP};
+
 	shell("server_kill \"$FG_DIR\" redis");
+	if (rig == NULL || rig->gate->conn.redis == NULL)
+		return;
+	pfd.fd = rig->gate->conn.redis->fd;
+	ck_assert_int_eq(poll(&pfd, 1, LONG_MS), 1);
+}
+
+/* For the same reason: a port that is still bound cannot be bound anew. */
+static void port_wait(const char *address)
+{
+	struct gate_address to;
+	struct err err = ERR_INIT;
+	int64_t until = SOON;
+	int fd, refused;
+
+	ck_assert(gate_address_parse(address, &to, &err));
+	do {
+		ck_assert_int_gt(deadline_left_ms(until), 0);
+		fd = socket(to.addr.ss_family, SOCK_STREAM, 0);
+		refused = connect(fd, (struct sockaddr *)&to.addr, to.len);
+		close(fd);
+	} while (refused == 0);
 }
 
 static void server_start(const char *arguments)
@@ -133,7 +162,7 @@ START_TEST(test_killed_in_the_middle_of_a_call)
 	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_UNKNOWN);
 	ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
 	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_NOT_DONE);
-	server_kill();
+	server_kill(NULL);
 	server_start("");
 	/* It came back empty and without our functions: lost, never sold out.
 	 * The functions come back by themselves. */
@@ -157,7 +186,7 @@ START_TEST(test_restarted_while_idle)
 	rig_claim(&rig, "ann", 10);
 	rig.port.confirm(rig.port.ctx, ref, &id);
 	rig.port.flush(rig.port.ctx);
-	server_kill();
+	server_kill(&rig);
 	rig.port.confirm(rig.port.ctx, ref, &id);
 	rig.port.flush(rig.port.ctx); /* into the void */
 	server_start("");
@@ -217,7 +246,7 @@ static void over_tcp(const char *host_format, const char *bind, int family)
 		return;
 	snprintf(
 	    arguments, sizeof(arguments), "--port %u --bind %s", port, bind);
-	server_kill();
+	server_kill(NULL);
 	server_start(arguments);
 	snprintf(address, sizeof(address), "%s:%u", host_format, port);
 	conf.address = address;
@@ -232,11 +261,13 @@ static void over_tcp(const char *host_format, const char *bind, int family)
 	ck_assert_int_eq(option(&rig, IPPROTO_TCP, TCP_USER_TIMEOUT), 2000);
 	/* On TCP the first write to a dead peer succeeds: its end must be
 	 * seen before. */
-	server_kill();
+	server_kill(&rig);
+	port_wait(address);
 	server_start(arguments);
 	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_DONE);
 	ck_assert_int_eq(ticket.answer, GATE_NO_SALE);
-	server_kill();
+	server_kill(&rig);
+	port_wait(address);
 	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS(address);
 	ASSERT_SAYS("connect: Connection refused");
