@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ledger: installing the schema, judging what is there, and who may do what. */
+#include "config.h"
+
+#include "it.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static MYSQL *root;
+static char version[64];
+
+/* A database of its own, which the test may spoil. */
+static char database[64];
+
+static struct ledger *as_root(void)
+{
+	return it_ledger_with((struct it_conf){
+	    .user = "root", .password = "", .database = database});
+}
+
+static const char *schema_file(void)
+{
+	static char path[512];
+
+	snprintf(
+	    path, sizeof(path), "%s/sql/001-schema.sql", getenv("top_srcdir"));
+	return path;
+}
+
+static struct ledger *begin(bool schema)
+{
+	struct ledger *ledger;
+
+	root = it_root();
+	snprintf(database, sizeof(database), "fg_%d", (int)getpid());
+	it_sql(root, "CREATE DATABASE %s", database);
+	it_sql(root, "USE %s", database);
+	ledger = as_root();
+	if (schema)
+		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+	return ledger;
+}
+
+static void end(struct ledger *ledger)
+{
+	ledger_free(&ledger);
+	it_sql(root, "DROP DATABASE %s", database);
+	mysql_close(root);
+}
+
+/* ---- schema ---------------------------------------------------------------------- */
+
+START_TEST(test_install_again_and_again)
+{
+	struct ledger *ledger = begin(false);
+	unsigned have = 7;
+
+	ck_done(ledger_schema_version(ledger, &have, &why));
+	ck_assert_uint_eq(have, 0);
+	ck_refused(OUT_NOT_DONE, "flashgatectl schema install",
+	    ledger_check(ledger, SOON, version, &why));
+	for (int i = 0; i < 3; i++) {
+		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		ck_done(ledger_schema_version(ledger, &have, &why));
+		ck_assert_uint_eq(have, LEDGER_SCHEMA_VERSION);
+	}
+	ck_done(ledger_check(ledger, SOON, version, &why));
+	ck_assert_ptr_nonnull(strstr(version, "MariaDB"));
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM schema_version"), 1);
+	end(ledger);
+}
+END_TEST
+
+/* An interrupted installation is finished by the next one. */
+START_TEST(test_install_finishes_what_was_begun)
+{
+	struct ledger *ledger = begin(true);
+	unsigned have;
+
+	it_sql(root, "DROP TABLE schema_version");
+	it_sql(root, "DROP TABLE orders");
+	ck_done(ledger_schema_version(ledger, &have, &why));
+	ck_assert_uint_eq(have, 0);
+	ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+	ck_done(ledger_check(ledger, SOON, version, &why));
+	end(ledger);
+}
+END_TEST
+
+static const struct file_case {
+	const char *name;
+	const char *text; /* NULL: there is no file */
+	const char *says;
+	enum outcome out;
+	int64_t left; /* rows of t afterwards; -1: no such table */
+} files[] = {
+    {"002-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
+    {"more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
+    {"0-more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
+    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
+	"002-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
+    {"002-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
+	"002-more.sql:3: syntax error", OUT_NOT_DONE, 0},
+    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
+	"did not record its number", OUT_NOT_DONE, 1},
+    {"002-more.sql",
+	"-- It's a; test\nCREATE TABLE t (a TEXT); # ;\n"
+	"INSERT t VALUES (';'), ('it''s;') /* ; */;\n"
+	"INSERT IGNORE INTO schema_version (version) VALUES (2);\n",
+	"", OUT_DONE, 2},
+    {"002-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
+};
+
+START_TEST(test_schema_files)
+{
+	const struct file_case *c = &files[_i];
+	struct ledger *ledger = begin(true);
+	struct err err = ERR_INIT;
+	enum outcome out;
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", it_dir(), c->name);
+	if (c->text != NULL) {
+		file = fopen(path, "w");
+		ck_assert_ptr_nonnull(file);
+		fputs(c->text, file);
+		ck_assert_int_eq(fclose(file), 0);
+	}
+	out = ledger_schema_apply(ledger, path, &err);
+	ck_assert_msg(out == c->out, "%s: %s", outcome_name(out), err.text);
+	ck_assert_msg(
+	    strstr(err.text, c->says) != NULL, "says \"%s\"", err.text);
+	if (c->left < 0)
+		ck_assert_uint_eq(
+		    it_sql_code(root, "DO (SELECT 1 FROM t)"), 1146);
+	else
+		ck_assert_int_eq(
+		    it_number(root, "SELECT COUNT(*) FROM t"), c->left);
+	unlink(path);
+	end(ledger);
+}
+END_TEST
+
+/* ---- check ----------------------------------------------------------------------- */
+
+static const struct spoiled_case {
+	const char *sql;
+	const char *says;
+} spoiled[] = {
+    {"ALTER TABLE orders DROP KEY orders_unit",
+	"UNIQUE (sale_id, unit_no): units could be sold twice"},
+    {"ALTER TABLE orders DROP KEY orders_slot",
+	"UNIQUE (sale_id, customer, slot)"},
+    {"ALTER TABLE orders DROP PRIMARY KEY", "PRIMARY KEY (claim)"},
+    {"ALTER TABLE orders DROP KEY orders_unit, "
+     "ADD KEY orders_unit (sale_id, unit_no)",
+	"UNIQUE (sale_id, unit_no)"},
+    {"ALTER TABLE orders DROP KEY orders_unit, "
+     "ADD UNIQUE KEY orders_unit (sale_id, unit_no, epoch)",
+	"UNIQUE (sale_id, unit_no)"},
+    {"ALTER TABLE orders DROP KEY orders_slot, "
+     "ADD UNIQUE KEY orders_slot (sale_id, customer(10), slot)",
+	"UNIQUE (sale_id, customer, slot)"},
+    {"ALTER TABLE orders ENGINE=MyISAM", "orders is not InnoDB"},
+    {"ALTER TABLE sales ENGINE=Aria", "sales is not InnoDB"},
+    {"ALTER TABLE orders MODIFY customer VARCHAR(64) NULL",
+	"orders.customer is not VARBINARY"},
+    {"UPDATE schema_version SET version = 2", "install the newer flashgate"},
+    {"DELETE FROM schema_version", "flashgatectl schema install"},
+    {"DROP TABLE schema_version", "flashgatectl schema install"},
+    {"DROP TABLE orders", "orders is not InnoDB"},
+};
+
+START_TEST(test_check_tells_what_is_missing)
+{
+	struct ledger *ledger = begin(true);
+
+	it_sql(root, "%s", spoiled[_i].sql);
+	ck_refused(OUT_NOT_DONE, spoiled[_i].says,
+	    ledger_check(ledger, SOON, version, &why));
+	end(ledger);
+}
+END_TEST
+
+/* A key under another name is as good. */
+START_TEST(test_check_goes_by_columns)
+{
+	struct ledger *ledger = begin(true);
+
+	it_sql(root, "ALTER TABLE orders RENAME KEY orders_unit TO uniq1");
+	ck_done(ledger_check(ledger, SOON, version, &why));
+	end(ledger);
+}
+END_TEST
+
+START_TEST(test_check_as_application)
+{
+	struct ledger *ledger = it_ledger();
+
+	ck_done(ledger_check(ledger, SOON, version, &why));
+	ledger_free(&ledger);
+}
+END_TEST
+
+START_TEST(test_session_is_set_up)
+{
+	static const char *const want[] = {
+	    "SELECT @@SESSION.tx_isolation = 'READ-COMMITTED'",
+	    "SELECT @@SESSION.innodb_lock_wait_timeout = 1",
+	    "SELECT @@SESSION.lock_wait_timeout = 1",
+	    "SELECT @@SESSION.max_statement_time = 0.75",
+	    "SELECT @@SESSION.sql_mode LIKE '%STRICT_ALL_TABLES%'",
+	    "SELECT @@SESSION.time_zone = '+00:00'",
+	    "SELECT @@SESSION.unique_checks",
+	    "SELECT @@SESSION.autocommit",
+	    "SELECT @@SESSION.character_set_client = 'utf8mb4'",
+	    "SELECT @@SESSION.character_set_connection = 'utf8mb4'",
+	};
+	struct ledger *ledger =
+	    it_ledger_with((struct it_conf){.statement_timeout_ms = 750});
+
+	ck_done(conn_ensure(&ledger->conn, SOON, &why));
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		ck_assert_msg(it_number(ledger->conn.mysql, "%s", want[i]) == 1,
+		    "%s", want[i]);
+	/* One text is one statement: nothing can ride behind a semicolon. */
+	ck_assert_uint_eq(it_sql_code(ledger->conn.mysql, "DO 1; DO 2"), 1064);
+	ledger_free(&ledger);
+}
+END_TEST
+
+START_TEST(test_settings_are_judged)
+{
+	struct ledger_setting settings[LEDGER_SETTINGS_MAX];
+	struct ledger *ledger = it_ledger();
+	size_t n = 0, flush = LEDGER_SETTINGS_MAX;
+
+	root = it_root();
+	for (int safe = 0; safe <= 1; safe++) {
+		it_sql(root, "SET GLOBAL innodb_flush_log_at_trx_commit = %d",
+		    safe);
+		ck_done(ledger_settings(ledger, SOON, settings, &n, &why));
+		for (size_t i = 0; i < n; i++)
+			if (strcmp(settings[i].name,
+				"innodb_flush_log_at_trx_commit") == 0)
+				flush = i;
+		ck_assert_uint_lt(flush, n);
+		ck_assert(settings[flush].fatal);
+		ck_assert_int_eq(settings[flush].good, safe);
+		ck_assert_str_eq(settings[flush].value, safe ? "1" : "0");
+	}
+	/* This server writes no binary log: its settings do not matter. */
+	for (size_t i = 0; i < n; i++) {
+		ck_assert_str_ne(settings[i].name, "sync_binlog");
+		ck_assert_msg(settings[i].good, "%s is %s", settings[i].name,
+		    settings[i].value);
+	}
+	mysql_close(root);
+	ledger_free(&ledger);
+}
+END_TEST
+
+/* ---- grants ---------------------------------------------------------------------- */
+
+static MYSQL *raw(const char *user, const char *password)
+{
+	MYSQL *conn = mysql_init(NULL);
+	unsigned socket = MYSQL_PROTOCOL_SOCKET;
+
+	mysql_options(conn, MYSQL_OPT_PROTOCOL, &socket);
+	ck_assert_msg(mysql_real_connect(conn, NULL, user, password,
+			  "flashgate", 0, it_socket(), 0) != NULL,
+	    "%s: %s", user, mysql_error(conn));
+	return conn;
+}
+
+static const struct grant_case {
+	const char *user, *password;
+	const char *sql;
+} denied[] = {
+    {"fg_app", "change-me-1", "UPDATE orders SET status = 'cancelled'"},
+    {"fg_app", "change-me-1", "DELETE FROM orders"},
+    {"fg_app", "change-me-1", "UPDATE sales SET stock = 1"},
+    {"fg_app", "change-me-1", "UPDATE sales SET state = 'open'"},
+    {"fg_app", "change-me-1", "INSERT INTO audit VALUES ()"},
+    {"fg_app", "change-me-1", "SELECT * FROM audit"},
+    {"fg_app", "change-me-1", "DROP TABLE orders"},
+    {"fg_app", "change-me-1", "TRUNCATE orders"},
+    {"fg_app", "change-me-1", "ALTER TABLE orders DROP KEY orders_unit"},
+    {"fg_app", "change-me-1", "INSERT INTO schema_version VALUES ()"},
+    {"fg_keeper", "change-me-2", "UPDATE orders SET status = 'cancelled'"},
+    {"fg_keeper", "change-me-2", "DELETE FROM orders"},
+    {"fg_keeper", "change-me-2", "UPDATE sales SET stock = 1"},
+    {"fg_keeper", "change-me-2", "UPDATE sales SET claim_key = ''"},
+    {"fg_admin", "change-me-3", "UPDATE orders SET status = 'cancelled'"},
+    {"fg_admin", "change-me-3", "DELETE FROM orders"},
+    {"fg_admin", "change-me-3", "UPDATE audit SET actor = 'nobody'"},
+    {"fg_admin", "change-me-3", "DELETE FROM audit"},
+    {"fg_admin", "change-me-3", "DROP TABLE audit"},
+};
+
+START_TEST(test_denied)
+{
+	const struct grant_case *c = &denied[_i];
+	MYSQL *conn = raw(c->user, c->password);
+	unsigned code = it_sql_code(conn, "%s", c->sql);
+
+	/* 1142 the table, 1143 a column. */
+	ck_assert_msg(
+	    code == 1142 || code == 1143, "%s: %s: %u", c->user, c->sql, code);
+	mysql_close(conn);
+}
+END_TEST
+
+/* The keeper's calls need the keeper's grants, and say so without them. */
+START_TEST(test_rebuild_needs_the_keeper)
+{
+	struct ledger *app = it_ledger();
+	struct ledger *keeper = it_ledger_with(
+	    (struct it_conf){.user = "fg_keeper", .password = "change-me-2"});
+	struct ledger_port port = ledger_port(app);
+	struct sale sale;
+	bool won = false;
+
+	root = it_root();
+	sale = it_sale(root);
+	ck_refused(OUT_NOT_DONE, "grant",
+	    port.epoch_begin(port.ctx, sale.id, 1, SOON, &won, &why));
+	ck_refused(OUT_NOT_DONE, "grant",
+	    port.epoch_end(
+		port.ctx, sale.id, 1, SALE_STATE_OPEN, SOON, &won, &why));
+	/* A missing grant does not cost the connection. */
+	ck_assert_ptr_nonnull(app->conn.mysql);
+	port = ledger_port(keeper);
+	ck_done(port.epoch_begin(port.ctx, sale.id, 1, SOON, &won, &why));
+	ck_assert(won);
+	ck_done(port.epoch_end(
+	    port.ctx, sale.id, 2, SALE_STATE_OPEN, SOON, &won, &why));
+	ck_assert(won);
+	ledger_free(&keeper);
+	ledger_free(&app);
+	mysql_close(root);
+}
+END_TEST
+
+START_TEST(test_admin_may_install)
+{
+	struct ledger *admin = it_admin();
+
+	ck_done(ledger_schema_apply(admin, schema_file(), &why));
+	ck_done(ledger_check(admin, SOON, version, &why));
+	ledger_free(&admin);
+}
+END_TEST
+
+IT_PART(part_check, UNIT("install", test_install_again_and_again),
+    UNIT("install-rest", test_install_finishes_what_was_begun),
+    UNIT_TABLE("files", test_schema_files, ARRAY_LEN(files)),
+    UNIT_TABLE("check", test_check_tells_what_is_missing, ARRAY_LEN(spoiled)),
+    UNIT("check-columns", test_check_goes_by_columns),
+    UNIT("check-app", test_check_as_application),
+    UNIT("session", test_session_is_set_up),
+    UNIT("settings", test_settings_are_judged),
+    UNIT_TABLE("denied", test_denied, ARRAY_LEN(denied)),
+    UNIT("rebuild-grants", test_rebuild_needs_the_keeper),
+    UNIT("admin-grants", test_admin_may_install))
