@@ -4,6 +4,12 @@
  * accepted, through libfcgi.  Guards against libfcgi's traps: a request whose
  * parameters or body did not arrive whole is never given out as one.  Knows
  * nothing of HTTP's meaning or of sales.  Worker processes.
+ *
+ * The descriptor is a connected stream socket, blocking, with SO_RCVTIMEO and
+ * SO_SNDTIMEO: they bound each read and write; a peer that sends a byte now and
+ * then is bounded by whoever watches the worker.  Handled signals are blocked
+ * while one of these functions runs: libfcgi takes EINTR for the end of the
+ * connection, whatever SA_RESTART says.  SIGPIPE is ignored from fcgi_new() on.
  */
 #ifndef FCGI_FCGI_H
 #define FCGI_FCGI_H
@@ -31,9 +37,12 @@ enum fcgi_read {
 	FCGI_READ_REQUEST, /* whole: answer it, then fcgi_finish() */
 	/* The request is whole as far as it goes, but must be refused: answer
 	 * with the matching status, then fcgi_finish(). */
-	FCGI_READ_TOO_LARGE, /* body or parameters above the limit */
-	FCGI_READ_BAD_LENGTH, /* CONTENT_LENGTH is no number, or not the body's */
-	FCGI_READ_BAD_ROLE, /* not a responder */
+	/* Body or parameters above the limit, or more than 256 parameters. */
+	FCGI_READ_TOO_LARGE,
+	/* CONTENT_LENGTH is no number, not the body's, or came twice. */
+	FCGI_READ_BAD_LENGTH,
+	/* Authorizer or filter; any other role is GONE. */
+	FCGI_READ_BAD_ROLE,
 	/* Nothing to answer; the descriptor is closed. */
 	FCGI_READ_GONE
 };
@@ -42,6 +51,7 @@ enum fcgi_read {
  * Reads one request from `fd`, which is borrowed unless the result is GONE.
  * `err` says why for everything but REQUEST.  Between a result other than GONE
  * and fcgi_finish() the accessors below are valid; their views die there.
+ * TOO_LARGE leaves out what is: the body, or all but the first parameters.
  */
 enum fcgi_read fcgi_read(struct fcgi *fcgi, int fd, struct err *err);
 
@@ -56,8 +66,10 @@ struct strv fcgi_body(const struct fcgi *fcgi);
 
 /*
  * Sends the response ("Status: …\r\n…\r\n\r\nbody", whole) in one write when it
- * fits one record, ends the request, and says whether the connection stands.
- * `keep` false closes it even if the front end would keep it.
+ * has at most 8160 bytes, ends the request, and says whether the connection
+ * stands.  False: the descriptor is closed; because the front end did not ask
+ * to keep it, because `keep` is false, because not all of the request could be
+ * read, or because the response could not be sent.
  */
 bool fcgi_finish(struct fcgi *fcgi, struct strv response, bool keep);
 

@@ -76,14 +76,16 @@ echo_stop
 
 # ---- system calls ---------------------------------------------------------------
 
-# What fcgi-echo called from its first accept4 on, but for its waiting.
+# What fcgi-echo called from its first accept4 on, but for its waiting and for
+# memory, which a sanitizer takes by itself.
 since_accept() {
 	sed -n '/^accept4/,$p' "$dir/trace"
 }
 
 calls() {
-	since_accept | sed -n 's/^\([a-z0-9]*\)(.*/\1/p' | grep -v '^ppoll$' |
-	    sort | uniq -c | awk '{ printf "%s%s %d", sep, $2, $1; sep = ", " }'
+	since_accept | sed -n 's/^\([a-z0-9]*\)(.*/\1/p' |
+	    grep -Ev '^(ppoll|mmap|munmap|madvise|brk)$' | sort | uniq -c |
+	    awk '{ printf "%s%s %d", sep, $2, $1; sep = ", " }'
 }
 
 connection_closed() {

@@ -5,6 +5,11 @@ libtestfcgi_a_SOURCES = \
 	tests/lib/fcgi_client.c tests/lib/fcgi_client.h \
 	tests/lib/fcgi_response.c
 
+unit_tests += %reldir%/test_fcgi_client
+%canon_reldir%_test_fcgi_client_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_fcgi_client_SOURCES = %reldir%/test_fcgi_client.c
+%canon_reldir%_test_fcgi_client_LDADD = libtestfcgi.a libbase.a $(CHECK_LIBS)
+
 fcgi_rig = %reldir%/rig.c %reldir%/rig.h
 fcgi_test_libs = libtestfcgi.a libfcgi_layer.a libbase.a \
 	$(FCGI_LIBS) $(CHECK_LIBS)

@@ -105,8 +105,10 @@ START_TEST(test_die_with_their_request)
 
 	open_with(&rig, nginx_like);
 	ck_assert_int_eq(rig_exchange(&rig), FCGI_READ_REQUEST);
+	ck_assert_uint_eq(fcgi_param_count(rig.fcgi, ""), 1);
 	rig_finish(&rig, RIG_OK, true);
 	ck_assert_ptr_null(fcgi_param(rig.fcgi, "REQUEST_METHOD").p);
+	ck_assert_uint_eq(fcgi_param_count(rig.fcgi, ""), 0);
 	fcc_put_request(&rig.request, &(struct fcc_request){0});
 	ck_assert_int_eq(rig_exchange(&rig), FCGI_READ_REQUEST);
 	ck_assert_ptr_null(fcgi_param(rig.fcgi, "REQUEST_METHOD").p);

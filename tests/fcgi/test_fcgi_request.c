@@ -269,17 +269,21 @@ static void (*handler_of(int signo))(int)
 }
 
 /* libfcgi would take both where they are default, and mark itself finished. */
+static void (*const handler_rows[])(int) = {SIG_DFL, SIG_IGN, on_signal};
+
 START_TEST(test_signals_stay_the_pools)
 {
 	struct rig rig;
 
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGUSR1, on_signal);
+	signal(SIGTERM, handler_rows[_i]);
+	signal(SIGUSR1, handler_rows[_i]);
 	rig_open(&rig, SOCK_STREAM);
-	ck_assert(handler_of(SIGTERM) == SIG_DFL);
-	ck_assert(handler_of(SIGUSR1) == on_signal);
+	ck_assert(handler_of(SIGTERM) == handler_rows[_i]);
+	ck_assert(handler_of(SIGUSR1) == handler_rows[_i]);
 	ck_assert(handler_of(SIGPIPE) == SIG_IGN);
 	rig_close(&rig);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
 }
 END_TEST
 
@@ -361,7 +365,8 @@ TESTS_MAIN("fcgi: requests",
     UNIT("a filter's data does not reset the answer",
 	test_filter_with_data_hears_the_answer),
     UNIT("an unknown role is closed", test_unknown_role_is_closed),
-    UNIT("signals stay the pool's", test_signals_stay_the_pools),
+    UNIT_TABLE("signals stay the pool's", test_signals_stay_the_pools,
+	ARRAY_LEN(handler_rows)),
     UNIT("timeouts of libfcgi are the operator's",
 	test_timeouts_are_the_operators),
     UNIT_TABLE("limits that cannot be", test_limits_that_cannot_be,

@@ -184,11 +184,20 @@ START_TEST(test_huge_body_hears_its_refusal)
 }
 END_TEST
 
+/* Sends the same for ever; comes back when the other end has closed. */
+static void send_endlessly(struct talk *talk, const struct fcc_bytes *block)
+{
+	int64_t deadline = deadline_in_ms(RIG_PATIENCE_MS);
+
+	while (fcc_send(talk->peer.fd, block->p, block->n, deadline))
+		;
+	ck_assert_msg(deadline_left_ms(deadline) > 0, "it listens for ever");
+}
+
 /* libfcgi would read what such a peer sends for ever, once it closes. */
 START_TEST(test_endless_body_does_not_hold_the_worker)
 {
 	static const char block[65528];
-	int64_t deadline = deadline_in_ms(RIG_PATIENCE_MS);
 	struct fcc_bytes record = {0};
 	struct echo_report report;
 	struct talk talk = {0};
@@ -201,14 +210,28 @@ START_TEST(test_endless_body_does_not_hold_the_worker)
 	say(&talk);
 	fcc_put_record(
 	    &record, FCC_STDIN, 1, strv_from(block, sizeof(block)), 0);
-	/* Ends when the other end is closed, and only then. */
-	while (fcc_send(talk.peer.fd, record.p, record.n, deadline))
-		;
-	ck_assert_msg(deadline_left_ms(deadline) > 0, "it listens for ever");
+	send_endlessly(&talk, &record);
 	report = reported(&echo, FCGI_READ_TOO_LARGE);
 	ck_assert(!report.stands);
 	ck_assert_int_lt(report.finish_ns, 1500 * NS_PER_MS);
 	fcc_bytes_free(&record);
+	talk_free(&talk);
+	ck_assert_int_eq(echo_stop(&echo), 0);
+}
+END_TEST
+
+/* The same where libfcgi closes by itself. */
+START_TEST(test_endless_rubbish_does_not_hold_the_worker)
+{
+	struct talk talk = {0};
+	struct echo echo;
+
+	echo_start(&echo, &plain);
+	talk.peer.fd = echo.conns[0];
+	for (int i = 0; i < 1000; i++)
+		fcc_put(&talk.request, STRV("GET / HTTP/1.1\r\n"));
+	send_endlessly(&talk, &talk.request);
+	reported(&echo, FCGI_READ_GONE);
 	talk_free(&talk);
 	ck_assert_int_eq(echo_stop(&echo), 0);
 }
@@ -403,6 +426,8 @@ TESTS_MAIN("fcgi: serving",
 	test_huge_body_hears_its_refusal, ARRAY_LEN(huge_rows)),
     UNIT_SLOW("an endless body does not hold the worker",
 	test_endless_body_does_not_hold_the_worker, 30),
+    UNIT_SLOW("endless rubbish does not hold the worker",
+	test_endless_rubbish_does_not_hold_the_worker, 30),
     UNIT_SLOW("a slow reader gets all", test_slow_reader_gets_all, 30),
     UNIT("blocked signals break nothing", test_blocked_signals_break_nothing),
     UNIT_SLOW("open signals cost the request",
