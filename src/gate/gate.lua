@@ -126,10 +126,14 @@ local function unit_pop(keys, units)
 	return nil, DROPS_MAX
 end
 
+-- How many units there are, nil when that is lost.
+local function units_read(keys)
+	return number_of(redis.call('HGET', keys[META], 'units'))
+end
+
 -- Back on sale; a unit that there is not (any more) is let go.
-local function unit_return(keys, unit)
-	local meta = meta_read(keys)
-	if not meta or unit <= meta.units then
+local function unit_return(keys, unit, units)
+	if not units or unit <= units then
 		redis.call('RPUSH', keys[FREE], unit)
 	end
 end
@@ -200,11 +204,11 @@ local function release(keys, args)
 		stale = slots_naming(keys, holder or customer, id)
 	end
 	redis.call('LLEN', keys[FREE])
-	meta_read(keys)
+	local units = units_read(keys)
 	lease_drop(keys, id)
 	slots_clear(keys, stale)
 	if unit then
-		unit_return(keys, unit)
+		unit_return(keys, unit, units)
 		return 1
 	end
 	return (text or leased) and 2 or 0
@@ -258,7 +262,7 @@ local function rekey(keys, args)
 		if unit then
 			lease_drop(keys, from)
 			slots_clear(keys, stale)
-			unit_return(keys, unit)
+			unit_return(keys, unit, meta.units)
 		end
 		return own_unit and {'SAME', own_unit, own_slot, 0} or {'MINE', 0}
 	end
