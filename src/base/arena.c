@@ -50,32 +50,39 @@ void arena_free(struct arena **arena)
 	*arena = NULL;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes)
-{
-	size_t need;
-	void *out;
-
-	if (bytes > SIZE_MAX - ARENA_ALIGN)
-		goto full;
-	need = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-	if (need > arena->size - arena->used)
-		goto full;
 #ifdef FG_SANITIZED
+static void *piece_take(struct arena *arena, size_t bytes)
+{
 	struct piece *piece = malloc(sizeof(*piece) + bytes);
 
 	if (piece == NULL)
-		goto full;
+		return NULL;
 	piece->next = arena->pieces;
 	arena->pieces = piece;
-	out = piece + 1;
+	return piece + 1;
+}
 #else
-	out = arena->block + arena->used;
+static void *piece_take(struct arena *arena, size_t bytes)
+{
+	(void)bytes;
+	return arena->block + arena->used;
+}
 #endif
-	arena->used += need;
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+	size_t need = bytes / ARENA_ALIGN * ARENA_ALIGN +
+	    (bytes % ARENA_ALIGN != 0 ? ARENA_ALIGN : 0);
+	void *out = NULL;
+
+	/* need < bytes: it wrapped. */
+	if (need >= bytes && need <= arena->size - arena->used)
+		out = piece_take(arena, bytes);
+	if (out == NULL)
+		arena->overflow = true;
+	else
+		arena->used += need;
 	return out;
-full:
-	arena->overflow = true;
-	return NULL;
 }
 
 char *arena_strdup(struct arena *arena, struct strv text)

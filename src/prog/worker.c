@@ -32,6 +32,8 @@ struct worker {
 	int fd; /* of the request at hand */
 	int64_t miss_second;
 	unsigned misses;
+	struct sale_entry young; /* the last one that a look-up found */
+	int64_t young_until_ns;
 	struct log_rate log_rate;
 	char response[WEB_RESPONSE_MAX];
 };
@@ -58,41 +60,55 @@ void worker_free(struct worker **worker)
 
 /* ---- what the web asks of us ------------------------------------------------------- */
 
-/*
- * Above the limit the table's word stands, if it is young: it said a moment ago
- * that there is no such sale.
- */
-static enum outcome miss_refused(
-    const struct worker *worker, struct strv slug, bool *found, struct err *err)
+/* One look-up more this second? */
+static bool miss_allowed(struct worker *worker)
 {
-	*found = false;
-	if (sale_table_lacks(worker->table, slug, NS_PER_S, &clock_system))
-		return OUT_DONE;
-	err_set(err, 0, "the sales were not read lately");
-	return OUT_NOT_DONE;
-}
-
-static enum outcome sale_miss(void *ctx, struct strv slug, int64_t deadline_ns,
-    struct sale_entry *out, bool *found, struct err *err)
-{
-	struct worker *worker = ctx;
 	int64_t second = mono_ns() / NS_PER_S;
-	struct wall now;
-	enum outcome done;
 
-	(void)deadline_ns;
 	if (second != worker->miss_second) {
 		worker->miss_second = second;
 		worker->misses = 0;
 	}
-	if (++worker->misses > MISSES_PER_SECOND)
-		return miss_refused(worker, slug, found, err);
+	return ++worker->misses <= MISSES_PER_SECOND;
+}
+
+/*
+ * A sale that was opened since the keeper last read them: found once, it is
+ * remembered until the table must have it.  What may not be looked up is a
+ * doubt, not an unknown sale.
+ */
+static enum outcome sale_miss(void *ctx, struct strv slug, int64_t deadline_ns,
+    struct sale_entry *out, bool *found, struct err *err)
+{
+	struct worker *worker = ctx;
+	struct sale_entry *young = &worker->young;
+	struct wall now;
+	enum outcome done;
+
+	(void)deadline_ns;
+	*found = mono_ns() < worker->young_until_ns &&
+		 strv_eq(slug, strv_c(young->sale.slug));
+	if (*found) {
+		*out = *young;
+		return OUT_DONE;
+	}
+	if (!miss_allowed(worker)) {
+		err_set(
+		    err, 0, "too many sales that nobody knows are asked for");
+		return OUT_NOT_DONE;
+	}
 	memset(out, 0, sizeof(*out));
 	done = ledger_sale_find(
 	    worker->ledger, slug, &out->sale, found, &now, err);
-	if (done == OUT_DONE && out->sale.state == SALE_STATE_DRAFT)
-		*found = false;
-	return done;
+	if (done != OUT_DONE)
+		return done;
+	*found = *found && out->sale.state != SALE_STATE_DRAFT;
+	if (*found) {
+		*young = *out;
+		worker->young_until_ns =
+		    deadline_in_ms(2 * worker->settings->keeper.refresh_ms);
+	}
+	return OUT_DONE;
 }
 
 static bool peer_gone(void *ctx)

@@ -130,25 +130,6 @@ bool sale_table_find(
 	return false;
 }
 
-bool sale_table_lacks(const struct sale_table *table, struct strv slug,
-    int64_t age_ns, const struct clock *clock)
-{
-	struct sale_table_head head;
-	struct sale_entry entry;
-
-	if (!sale_table_head_read(table, &head) ||
-	    clock->mono_ns(clock->ctx) - head.refreshed_ns > age_ns)
-		return false;
-	/* A full table is not the whole list. */
-	if (head.n == SALE_TABLE_MAX)
-		return false;
-	for (size_t i = 0; i < head.n; i++)
-		if (!sale_table_row(table, i, &entry) ||
-		    strv_eq(slug, strv_c(entry.sale.slug)))
-			return false;
-	return true;
-}
-
 struct wall sale_table_now(
     const struct sale_table_head *head, const struct clock *clock)
 {

@@ -51,14 +51,9 @@ bool sale_table_head_read(
 /* Row `i` < head.n. */
 bool sale_table_row(const struct sale_table *table, size_t i,
     struct sale_entry *out) ATTR_MUSTUSE;
-/* False for "not there" and for "could not be read": sale_table_lacks() tells
- * them apart. */
+/* False for "not there" and for "could not be read". */
 bool sale_table_find(const struct sale_table *table, struct strv slug,
     struct sale_entry *out) ATTR_MUSTUSE;
-/* True when the table was read whole, no longer than `age_ns` after it was
- * refreshed, and has no such sale. */
-bool sale_table_lacks(const struct sale_table *table, struct strv slug,
-    int64_t age_ns, const struct clock *clock) ATTR_MUSTUSE;
 /* Our wall clock, corrected to the ledger's. */
 struct wall sale_table_now(
     const struct sale_table_head *head, const struct clock *clock);

@@ -487,9 +487,6 @@ START_TEST(test_table)
 	ck_assert_uint_eq(entry.sale.stock, 5);
 	ck_assert(!entry.gauge_fresh);
 	ck_assert(!sale_table_find(&table, STRV("dro"), &entry));
-	ck_assert(sale_table_lacks(&table, STRV("dro"), 0, &w.clock));
-	ck_assert(!sale_table_lacks(&table, STRV("drop"), 0, &w.clock));
-	ck_assert(!sale_table_lacks(&table, STRV("dro"), -1, &w.clock));
 	sale_table_gauge(&table, w.sale.id, &gauge, true);
 	w.sale.stock = 6;
 	world_sale_put(&w);
