@@ -22,7 +22,7 @@ const struct problem_kind problems[] = {
 	"The body is not what this asks for.", 0},
 [PROBLEM_KEY_INVALID] = {400, "key-invalid", "Bad Idempotency-Key",
 	"The Idempotency-Key must be 1 to 255 printable ASCII characters.", 0},
-[PROBLEM_UNAUTHORIZED] = {401, "unauthorized", "Who are you?",
+[PROBLEM_CUSTOMER_UNKNOWN] = {401, "customer-unknown", "Who are you?",
 	"This needs a customer: sign in, then ask again.", 0},
 [PROBLEM_CROSS_SITE] = {403, "cross-site", "Sent from another site",
 	"A purchase must be sent from the shop's own pages. Nothing was "

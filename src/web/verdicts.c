@@ -119,7 +119,7 @@ static bool members_put(json_t *o, unsigned says,
 {
 	if ((says & SAYS_WHEN) != 0)
 		return view_put(
-		    o, "opens_at", view_set_time(purchase->sale.opens));
+		    o, "opens_at", view_time(purchase->sale.opens, 3));
 	if ((says & SAYS_RETURN) != 0)
 		return view_put(
 		    o, "may_return", json_boolean(result->may_return));

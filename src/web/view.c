@@ -61,11 +61,6 @@ json_t *view_time(struct wall when, int digits)
 	return json_string(text);
 }
 
-json_t *view_set_time(struct wall when)
-{
-	return view_time(when, when.us % US_PER_S == 0 ? 0 : 6);
-}
-
 static json_t *price_view(const struct money *price)
 {
 	json_t *o = json_object();
@@ -118,8 +113,8 @@ json_t *view_sale(const struct sale_entry *entry, struct wall now)
 	    view_put(o, "slug", view_text(strv_c(sale->slug))) &&
 	    view_put(o, "title", view_text(strv_c(sale->title))) &&
 	    view_put(o, "state", json_string(state_word(entry, now))) &&
-	    view_put(o, "opens_at", view_set_time(sale->opens)) &&
-	    view_put(o, "closes_at", view_set_time(sale->closes)) &&
+	    view_put(o, "opens_at", view_time(sale->opens, 3)) &&
+	    view_put(o, "closes_at", view_time(sale->closes, 3)) &&
 	    view_put(o, "price", price_view(&sale->price)) &&
 	    view_put(o, "stock", json_integer(sale->stock)) &&
 	    view_put(o, "left", left_view(entry)) &&

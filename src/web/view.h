@@ -24,10 +24,8 @@ json_t *view_whole(json_t *value, bool whole) ATTR_MUSTUSE;
 /* Text of any origin; bytes that are not UTF-8 become U+FFFD, so that one odd
  * title does not take the answer with it. */
 json_t *view_text(struct strv text) ATTR_MUSTUSE;
-/* RFC 3339 with 0, 3 or 6 digits of a second; null when not set. */
+/* RFC 3339 with 3 or 6 digits; null when not set. */
 json_t *view_time(struct wall when, int digits) ATTR_MUSTUSE;
-/* The same for a time that somebody has set: digits only if it needs them. */
-json_t *view_set_time(struct wall when) ATTR_MUSTUSE;
 
 /* All but `server_time`, so that it can be compared. */
 json_t *view_sale(const struct sale_entry *entry, struct wall now) ATTR_MUSTUSE;

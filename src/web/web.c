@@ -69,7 +69,7 @@ static bool step_route(struct exchange *x)
 static void identity_refuse(struct exchange *x, enum identity identity)
 {
 	problem_send(
-	    x, &(struct problem){.kind = &problems[PROBLEM_UNAUTHORIZED],
+	    x, &(struct problem){.kind = &problems[PROBLEM_CUSTOMER_UNKNOWN],
 		   .header = "WWW-Authenticate",
 		   .value = identity == IDENTITY_BAD_TOKEN
 				? "Bearer error=\"invalid_token\""

@@ -72,7 +72,7 @@ START_TEST(test_who)
 		ck_assert(strv_eq(customer_view(&w->bought.customer),
 		    strv_c(whos[_i].customer)));
 	} else {
-		world_refused(w, &request, 401, "unauthorized");
+		world_refused(w, &request, 401, "customer-unknown");
 		ck_assert_str_eq(
 		    world_header(w, "WWW-Authenticate"), whos[_i].challenge);
 	}
@@ -88,7 +88,7 @@ START_TEST(test_reason_of_401)
 
 	request.authorization = strv_c(world_bearer(
 	    world_token(HS, "{\"sub\":\"tom\",\"exp\":1}", WORLD_SECRET)));
-	world_refused(w, &request, 401, "unauthorized");
+	world_refused(w, &request, 401, "customer-unknown");
 	ck_assert_str_eq(w->outcome.err.text, "bearer token: it has expired");
 	ck_assert_ptr_null(strstr(w->bytes, "expired"));
 	world_free(w);
@@ -119,7 +119,7 @@ START_TEST(test_no_tokens_in_the_settings)
 
 	for (int i = 0; i < 2; i++) {
 		w->conf.keys = i == 0 ? NULL : &empty;
-		world_refused(w, &request, 401, "unauthorized");
+		world_refused(w, &request, 401, "customer-unknown");
 		ck_assert_str_eq(world_header(w, "WWW-Authenticate"), "Bearer");
 	}
 	world_free(w);
@@ -139,7 +139,7 @@ START_TEST(test_which_routes_ask)
 	for (size_t i = 0; i < ARRAY_LEN(personal); i++) {
 		request = world_get(w, personal[i]);
 		request.authorization = (struct strv){NULL, 0};
-		world_refused(w, &request, 401, "unauthorized");
+		world_refused(w, &request, 401, "customer-unknown");
 	}
 	for (size_t i = 0; i < ARRAY_LEN(open); i++) {
 		request = world_get(w, open[i]);

@@ -230,7 +230,7 @@ START_TEST(test_not_open_says_when)
 
 		ck_assert_str_eq(
 		    json_string_value(json_object_get(json, "opens_at")),
-		    "2026-11-22T21:00:00Z");
+		    "2026-11-22T21:00:00.000Z");
 		json_decref(json);
 	}
 	world_free(w);
