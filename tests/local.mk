@@ -34,6 +34,7 @@ include tests/ledger/local.mk
 include tests/web/local.mk
 include tests/prog/local.mk
 endif
+include tests/rush/local.mk
 include tests/it/local.mk
 
 check_PROGRAMS += $(unit_tests)
