@@ -4,10 +4,18 @@ librush_a_CPPFLAGS = $(AM_CPPFLAGS) $(CURL_CFLAGS) $(JANSSON_CFLAGS)
 librush_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 librush_a_SOURCES = \
 	%reldir%/answer.c %reldir%/answer.h \
+	%reldir%/crowd.c %reldir%/crowd.h \
 	%reldir%/dice.c %reldir%/dice.h \
 	%reldir%/errands.c %reldir%/errands.h \
 	%reldir%/history.c %reldir%/history.h \
+	%reldir%/ident.c %reldir%/ident.h \
 	%reldir%/latency.c %reldir%/latency.h \
+	%reldir%/options.c %reldir%/options.h \
 	%reldir%/plan.c %reldir%/plan.h \
-	%reldir%/tally.c %reldir%/tally.h
+	%reldir%/progress.c %reldir%/progress.h \
+	%reldir%/report.c %reldir%/report.h \
+	%reldir%/tally.c %reldir%/tally.h \
+	%reldir%/target.c %reldir%/target.h \
+	%reldir%/watch.c %reldir%/watch.h \
+	%reldir%/wire.c %reldir%/wire.h
 EXTRA_DIST += %reldir%/.may_include
