@@ -14,8 +14,14 @@ librush_a_SOURCES = \
 	%reldir%/plan.c %reldir%/plan.h \
 	%reldir%/progress.c %reldir%/progress.h \
 	%reldir%/report.c %reldir%/report.h \
+	%reldir%/run.c %reldir%/run.h \
 	%reldir%/tally.c %reldir%/tally.h \
 	%reldir%/target.c %reldir%/target.h \
 	%reldir%/watch.c %reldir%/watch.h \
 	%reldir%/wire.c %reldir%/wire.h
+
+bin_PROGRAMS += flashgate-rush
+flashgate_rush_SOURCES = %reldir%/main.c
+flashgate_rush_LDADD = librush.a libweb.a libsale.a libbase.a \
+	$(JWT_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS)
 EXTRA_DIST += %reldir%/.may_include

@@ -6,7 +6,8 @@ RUSH_TEST_LIBS = librush.a libweb.a libsale.a libbase.a $(CHECK_LIBS) \
 if HAVE_CHECK
 unit_tests += %reldir%/test_rush_plan %reldir%/test_rush_answer \
 	%reldir%/test_rush_tally %reldir%/test_rush_options \
-	%reldir%/test_rush_wire %reldir%/test_rush_crowd
+	%reldir%/test_rush_report %reldir%/test_rush_wire \
+	%reldir%/test_rush_crowd
 
 %canon_reldir%_test_rush_plan_CPPFLAGS = $(RUSH_TEST_CPPFLAGS)
 %canon_reldir%_test_rush_plan_SOURCES = %reldir%/test_rush_plan.c
@@ -29,8 +30,16 @@ unit_tests += %reldir%/test_rush_plan %reldir%/test_rush_answer \
 %canon_reldir%_test_rush_wire_SOURCES = %reldir%/test_rush_wire.c
 %canon_reldir%_test_rush_wire_LDADD = $(RUSH_TEST_LIBS)
 
+%canon_reldir%_test_rush_report_CPPFLAGS = $(RUSH_TEST_CPPFLAGS)
+%canon_reldir%_test_rush_report_SOURCES = %reldir%/test_rush_report.c \
+	%reldir%/argv.h
+%canon_reldir%_test_rush_report_LDADD = $(RUSH_TEST_LIBS)
+
 %canon_reldir%_test_rush_crowd_CPPFLAGS = $(RUSH_TEST_CPPFLAGS)
 %canon_reldir%_test_rush_crowd_SOURCES = %reldir%/test_rush_crowd.c \
 	%reldir%/shop.c %reldir%/shop.h
 %canon_reldir%_test_rush_crowd_LDADD = $(RUSH_TEST_LIBS)
 endif
+
+dist_check_SCRIPTS += %reldir%/man.sh %reldir%/rush.it
+TESTS += %reldir%/man.sh %reldir%/rush.it
