@@ -49,7 +49,7 @@ static void end(struct ledger *ledger)
 	mysql_close(root);
 }
 
-/* ---- schema ---------------------------------------------------------------------- */
+/* ---- schema -------------------------------------------------------------- */
 
 START_TEST(test_install_again_and_again)
 {
@@ -144,7 +144,7 @@ START_TEST(test_schema_files)
 }
 END_TEST
 
-/* ---- check ----------------------------------------------------------------------- */
+/* ---- check --------------------------------------------------------------- */
 
 static const struct spoiled_case {
 	const char *sql;
@@ -263,7 +263,7 @@ START_TEST(test_settings_are_judged)
 }
 END_TEST
 
-/* ---- grants ---------------------------------------------------------------------- */
+/* ---- grants -------------------------------------------------------------- */
 
 static MYSQL *raw(const char *user, const char *password)
 {

@@ -41,7 +41,7 @@ static void pause_ends(struct ledger *of)
 		usleep(5000);
 }
 
-/* ---- every row of the table ------------------------------------------------------- */
+/* ---- every row of the table ---------------------------------------------- */
 
 /*
  * A server that sends a code of the client's own range is not believed: the
@@ -134,7 +134,7 @@ START_TEST(test_every_row)
 }
 END_TEST
 
-/* ---- the answer is lost ------------------------------------------------------------ */
+/* ---- the answer is lost -------------------------------------------------- */
 
 START_TEST(test_acknowledgement_lost)
 {
@@ -209,7 +209,7 @@ START_TEST(test_void_lost)
 }
 END_TEST
 
-/* ---- operators ------------------------------------------------------------------- */
+/* ---- operators ----------------------------------------------------------- */
 
 /* Before the commit nothing is in doubt: the server rolls back. */
 START_TEST(test_change_cut_in_the_middle_is_not_done)
@@ -280,7 +280,7 @@ START_TEST(test_no_reconnection_inside_a_transaction)
 }
 END_TEST
 
-/* ---- connecting ------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------- */
 
 START_TEST(test_silent_server)
 {
@@ -355,7 +355,7 @@ START_TEST(test_no_file_for_the_server)
 }
 END_TEST
 
-/* ---- what a call costs ------------------------------------------------------------ */
+/* ---- what a call costs --------------------------------------------------- */
 
 START_TEST(test_ready_is_free_and_a_purchase_is_one_packet)
 {
@@ -411,6 +411,28 @@ START_TEST(test_too_late_is_not_sent)
 }
 END_TEST
 
+/* The time ran out while the statement was being prepared. */
+START_TEST(test_too_late_after_preparing)
+{
+	struct order got[1];
+	unsigned before;
+	int64_t deadline_ns;
+	size_t n;
+
+	begin();
+	ck_done(port.ready(port.ctx, SOON, &why));
+	before = proxy->executes;
+	deadline_ns = deadline_in_ms(300);
+	proxy->hold_until_ns = deadline_ns + NS_PER_MS;
+	proxy->trick = PROXY_PREPARE_HOLD;
+	ck_refused(OUT_NOT_DONE, "no time left",
+	    port.sold_after(port.ctx, sale.id, 0, deadline_ns, got,
+		ARRAY_LEN(got), &n, &why));
+	ck_assert_uint_eq(proxy->executes, before);
+	end();
+}
+END_TEST
+
 IT_PART(part_fault,
     UNIT_TABLE("every-row", test_every_row, ARRAY_LEN(error_expected)),
     UNIT("ack-lost", test_acknowledgement_lost),
@@ -424,4 +446,5 @@ IT_PART(part_fault,
     UNIT("no-hammering", test_no_hammering),
     UNIT("local-file", test_no_file_for_the_server),
     UNIT("round-trips", test_ready_is_free_and_a_purchase_is_one_packet),
-    UNIT("too-late", test_too_late_is_not_sent))
+    UNIT("too-late", test_too_late_is_not_sent),
+    UNIT("prepared-too-late", test_too_late_after_preparing))

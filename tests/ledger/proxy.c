@@ -4,6 +4,8 @@
 
 #include "proxy.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -163,6 +165,9 @@ static bool command(
 		proxy->trick = PROXY_PASS;
 		return error_send(client, seq, proxy->code, false);
 	}
+	while (what == COM_STMT_PREPARE && proxy->trick == PROXY_PREPARE_HOLD &&
+	       mono_ns() < proxy->hold_until_ns)
+		usleep(5000);
 	if (what == COM_QUERY && trick == PROXY_ASK_FILE) {
 		proxy->trick = PROXY_PASS;
 		file_ask(proxy, client, p->head[3]);

@@ -28,7 +28,9 @@ enum proxy_trick {
 	/* The next text query is answered by asking for a local file. */
 	PROXY_ASK_FILE,
 	/* COMMIT: hung up after the server has done it. */
-	PROXY_COMMIT_CUT_AFTER
+	PROXY_COMMIT_CUT_AFTER,
+	/* Every prepare is passed on at `hold_until_ns`. */
+	PROXY_PREPARE_HOLD
 };
 
 struct proxy {
@@ -36,6 +38,7 @@ struct proxy {
 	 * played (greeting tricks stay). */
 	enum proxy_trick trick;
 	unsigned code;
+	int64_t hold_until_ns;
 	/* Seen so far. */
 	unsigned connections, packets, executes, prepares;
 	unsigned file_bytes; /* sent by the client when asked for a file */
