@@ -260,6 +260,40 @@ START_TEST(test_commit_acknowledgement_lost)
 }
 END_TEST
 
+/* The server refuses the commit and keeps the connection: nothing of the change
+ * may be left open on it, to be committed by whatever comes next. */
+START_TEST(test_commit_refused)
+{
+	struct ledger *admin;
+	bool won;
+
+	begin();
+	admin = it_ledger_with((struct it_conf){.address = proxy->path,
+	    .user = "fg_admin",
+	    .password = "change-me-3"});
+	ck_done(conn_ensure(&admin->conn, SOON, &why));
+	proxy->trick = PROXY_COMMIT_ERROR;
+	proxy->code = 1213;
+	ck_refused(OUT_NOT_DONE, "deadlock",
+	    ledger_sale_set_state(admin, sale.id, SALE_STATE_OPEN,
+		SALE_STATE_PAUSED, "anna", &won, &why));
+	ck_assert_ptr_nonnull(admin->conn.mysql);
+	ck_done(ledger_audit(admin, sale.id, "anna", "after", "", &why));
+	ck_assert_int_eq(it_number(root,
+			     "SELECT COUNT(*) FROM sales JOIN audit "
+			     "ON sale_id = sales.id WHERE state = 'open' "
+			     "AND what = 'after' AND sales.id = %u",
+			     sale.id.v),
+	    1);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM audit WHERE sale_id = %u",
+		sale.id.v),
+	    1);
+	ledger_free(&admin);
+	end();
+}
+END_TEST
+
 /* A transaction must not go on over a new connection, outside of itself. */
 START_TEST(test_no_reconnection_inside_a_transaction)
 {
@@ -338,6 +372,20 @@ START_TEST(test_no_hammering)
 	proxy->trick = PROXY_PASS;
 	ck_done(port.ready(port.ctx, SOON, &why));
 	ck_assert_uint_eq(proxy->connections, 2);
+	end();
+}
+END_TEST
+
+/* A proxy that shares connections may swallow SET: without strict mode and unique
+ * checks nothing is sold. */
+START_TEST(test_session_settings_lost)
+{
+	begin();
+	it_sql(root, "SET GLOBAL sql_mode = ''");
+	proxy->trick = PROXY_SET_DROPPED;
+	ck_refused(OUT_NOT_DONE, "drops SET", port.ready(port.ctx, SOON, &why));
+	it_sql(root, "SET GLOBAL sql_mode = DEFAULT");
+	ck_assert_ptr_null(ledger->conn.mysql);
 	end();
 }
 END_TEST
@@ -440,6 +488,8 @@ IT_PART(part_fault,
     UNIT("noise", test_answer_is_noise), UNIT("void-lost", test_void_lost),
     UNIT("change-cut", test_change_cut_in_the_middle_is_not_done),
     UNIT("commit-lost", test_commit_acknowledgement_lost),
+    UNIT("commit-refused", test_commit_refused),
+    UNIT("settings-lost", test_session_settings_lost),
     UNIT("tx-reconnect", test_no_reconnection_inside_a_transaction),
     UNIT("silence", test_silent_server),
     UNIT("greeting-noise", test_greeting_is_noise),

@@ -27,8 +27,12 @@ enum proxy_trick {
 	PROXY_EXECUTE_NOISE, /* an answer that is none */
 	/* The next text query is answered by asking for a local file. */
 	PROXY_ASK_FILE,
-	/* COMMIT: hung up after the server has done it. */
+	/* COMMIT: hung up after the server has done it, or not passed on and
+	 * answered with `code`. */
 	PROXY_COMMIT_CUT_AFTER,
+	PROXY_COMMIT_ERROR,
+	/* Every SET is answered with OK and not passed on. */
+	PROXY_SET_DROPPED,
 	/* Every prepare is passed on at `hold_until_ns`. */
 	PROXY_PREPARE_HOLD
 };
