@@ -14,6 +14,7 @@ enum fake_do {
 	FAKE_EXPECT, /* `n` more commands have arrived, and nothing more */
 	FAKE_SEND, /* `bytes` */
 	FAKE_TRICKLE, /* `bytes`, one every 20 ms, until the client hangs up */
+	FAKE_POUR, /* `bytes` again and again, until the client hangs up */
 	FAKE_CLOSE,
 	FAKE_UNTIL_CLOSED, /* by the client; what it still sends is kept */
 	FAKE_WAIT /* for fake_go() */
@@ -40,6 +41,10 @@ struct fake_step {
 #define TRICKLE(bytes)                 \
 	{                              \
 		FAKE_TRICKLE, 0, bytes \
+	}
+#define POUR(bytes)                 \
+	{                           \
+		FAKE_POUR, 0, bytes \
 	}
 #define CLOSE()                     \
 	{                           \

@@ -83,12 +83,12 @@ START_TEST(test_many_confirms_go_by_themselves)
 }
 END_TEST
 
-/* The reply of a flushed confirm comes with the next call's, in order. */
+/* The replies of flushed confirms come with the next call's, in order. */
 START_TEST(test_flush_does_not_wait)
 {
 	static const struct fake_step steps[] = {GREET(), EXPECT(1),
-	    SEND(TAKEN), EXPECT(1), WAIT(), EXPECT(1), SEND(":1\r\n"),
-	    SEND(GAUGE), UNTIL_CLOSED()};
+	    SEND(TAKEN), EXPECT(1), EXPECT(1), WAIT(), EXPECT(1),
+	    SEND(":1\r\n:1\r\n"), SEND(GAUGE), UNTIL_CLOSED()};
 	struct fake *fake = START(steps);
 	struct gate *gate = gate_at(fake_address(fake), LONG_MS);
 
@@ -98,9 +98,35 @@ START_TEST(test_flush_does_not_wait)
 	fake_reached(fake, 6); /* it arrived, and is not answered yet */
 	ck_assert_uint_eq(gate->conn.owed, 1);
 	flush(gate); /* nothing left to send */
+	confirm(gate);
+	flush(gate);
+	fake_reached(fake, 1);
+	ck_assert_uint_eq(gate->conn.owed, 2);
 	fake_go(fake);
 	ASSERT_DONE(gauge);
 	ck_assert_uint_eq(gate->conn.owed, 0);
+	stop(fake, gate);
+}
+END_TEST
+
+/* A reply that has come meanwhile is taken, and the connection kept. */
+START_TEST(test_flush_answered_before_the_next_call)
+{
+	static const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    SEND(TAKEN), EXPECT(1), SEND(":1\r\n"), EXPECT(1), SEND(":1\r\n"),
+	    EXPECT(1), SEND(GAUGE), UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = gate_at(fake_address(fake), LONG_MS);
+
+	ASSERT_DONE(claim);
+	confirm(gate);
+	flush(gate);
+	fake_reached(fake, 7);
+	confirm(gate);
+	flush(gate);
+	ck_assert_uint_eq(gate->conn.owed, 1);
+	fake_reached(fake, 2);
+	ASSERT_DONE(gauge);
 	stop(fake, gate);
 }
 END_TEST
@@ -199,6 +225,20 @@ START_TEST(test_trickle_ends_at_the_deadline)
 	ck_assert_int_ge(mono_ns() - began, SHORT_MS * NS_PER_MS);
 	/* All of the trickle would take 8 s, and longer on a busy machine. */
 	ck_assert_int_lt(mono_ns() - began, 6 * NS_PER_S);
+	stop(fake, gate);
+}
+END_TEST
+
+/* Nor does a stream that never stops and never is a reply. */
+START_TEST(test_flood_ends_at_the_deadline)
+{
+	static const struct fake_step steps[] = {
+	    GREET(), EXPECT(1), SEND("*6\r\n$2\r\nOK\r\n:"), POUR("0")};
+	struct fake *fake = START(steps);
+	struct gate *gate = gate_at(fake_address(fake), LONG_MS);
+
+	gate->timeout_ms = SHORT_MS;
+	ASSERT_NOT(gauge, OUT_UNKNOWN, "in time");
 	stop(fake, gate);
 }
 END_TEST
@@ -381,12 +421,14 @@ TESTS_MAIN("gate-conn",
     UNIT("confirm-rides", test_confirm_rides_with_the_next_claim),
     UNIT("confirm-many", test_many_confirms_go_by_themselves),
     UNIT("flush", test_flush_does_not_wait),
+    UNIT("flush-answered", test_flush_answered_before_the_next_call),
     UNIT(
 	"flush-unconnected", test_flush_without_a_connection_keeps_the_confirm),
     UNIT("confirm-refused", test_confirm_refused),
     UNIT("confirm-bounded", test_confirms_without_end_are_bounded),
     UNIT("late", test_late_reply_is_not_the_next_calls),
     UNIT_SLOW("trickle", test_trickle_ends_at_the_deadline, 30),
+    UNIT_SLOW("flood", test_flood_ends_at_the_deadline, 30),
     UNIT("signals", test_signals_do_not_move_the_deadline),
     UNIT("deadline", test_callers_deadline_binds),
     UNIT("idle-end", test_end_while_idle_is_noticed),
