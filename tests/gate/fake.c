@@ -135,17 +135,6 @@ static bool do_trickle(struct fake *fake, const char *bytes)
 	return false;
 }
 
-static bool do_pour(struct fake *fake, const char *bytes)
-{
-	int64_t until = deadline_in_ms(PATIENCE_MS);
-	size_t n = strlen(bytes);
-
-	while (deadline_left_ms(until) > 0)
-		if (put(fake, bytes, n) < 0)
-			return true;
-	return false;
-}
-
 static bool do_until_closed(struct fake *fake)
 {
 	ssize_t n;
@@ -179,8 +168,6 @@ static bool step_do(struct fake *fake, const struct fake_step *step)
 		return do_send(fake, step->bytes);
 	case FAKE_TRICKLE:
 		return do_trickle(fake, step->bytes);
-	case FAKE_POUR:
-		return do_pour(fake, step->bytes);
 	case FAKE_CLOSE:
 		peer_close(fake);
 		return true;
