@@ -14,7 +14,7 @@ static struct gate_ref epoch(uint32_t number)
 	return (struct gate_ref){ref.sale, number};
 }
 
-/* ---- building --------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------ */
 
 static struct order sold(const char *who, unsigned id, uint32_t slot)
 {
@@ -161,7 +161,7 @@ START_TEST(test_largest_batches)
 }
 END_TEST
 
-/* ---- stock ------------------------------------------------------------------------- */
+/* ---- stock --------------------------------------------------------------- */
 
 static uint32_t stock(struct rig *rig, bool more, uint32_t units)
 {

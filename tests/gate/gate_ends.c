@@ -7,7 +7,7 @@
 
 #include "rig.h"
 
-/* ---- confirm and release ------------------------------------------------------- */
+/* ---- confirm and release ------------------------------------------------- */
 
 START_TEST(test_confirm_of_nothing)
 {
@@ -116,7 +116,7 @@ START_TEST(test_release_of_a_lost_record)
 }
 END_TEST
 
-/* ---- heal -------------------------------------------------------------------------- */
+/* ---- heal ---------------------------------------------------------------- */
 
 static void heal(struct rig *rig, struct gate_ref of, const char *who,
     unsigned id, const struct order *owner)
@@ -202,7 +202,7 @@ START_TEST(test_heal_leaves_what_it_does_not_know)
 }
 END_TEST
 
-/* ---- rekey -------------------------------------------------------------------------- */
+/* ---- rekey --------------------------------------------------------------- */
 
 START_TEST(test_rekey)
 {

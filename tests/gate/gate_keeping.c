@@ -25,7 +25,7 @@ static size_t leases(struct rig *rig, size_t max, struct gate_lease *out)
 	return n;
 }
 
-/* ---- leases ------------------------------------------------------------------- */
+/* ---- leases -------------------------------------------------------------- */
 
 START_TEST(test_leases_oldest_first)
 {
@@ -136,7 +136,7 @@ START_TEST(test_gauge)
 }
 END_TEST
 
-/* ---- the report's lists ---------------------------------------------------------------- */
+/* ---- the report's lists -------------------------------------------------- */
 
 START_TEST(test_free_list)
 {

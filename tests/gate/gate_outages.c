@@ -77,7 +77,7 @@ static void patience(struct rig *rig, int64_t ms)
 	rig->gate->target.connect_timeout_ms = ms;
 }
 
-/* ---- it stands still ------------------------------------------------------------ */
+/* ---- it stands still ----------------------------------------------------- */
 
 START_TEST(test_stopped)
 {
@@ -115,7 +115,7 @@ START_TEST(test_stopped)
 }
 END_TEST
 
-/* ---- it dies --------------------------------------------------------------------- */
+/* ---- it dies ------------------------------------------------------------- */
 
 START_TEST(test_killed_in_the_middle_of_a_call)
 {
@@ -172,7 +172,7 @@ START_TEST(test_restarted_while_idle)
 }
 END_TEST
 
-/* ---- TCP ---------------------------------------------------------------------------- */
+/* ---- TCP ----------------------------------------------------------------- */
 
 /* A port of loopback that is free now. */
 static unsigned free_port(int family)

@@ -7,7 +7,7 @@
 
 #include "rig.h"
 
-/* ---- who may connect -------------------------------------------------------------- */
+/* ---- who may connect ----------------------------------------------------- */
 
 static struct gate_conf conf(void)
 {
@@ -93,7 +93,7 @@ START_TEST(test_too_many_clients)
 }
 END_TEST
 
-/* ---- the library ----------------------------------------------------------------------- */
+/* ---- the library --------------------------------------------------------- */
 
 START_TEST(test_library_comes_back_by_itself)
 {
@@ -250,7 +250,7 @@ START_TEST(test_missing_rights_are_named)
 }
 END_TEST
 
-/* ---- the check --------------------------------------------------------------------------- */
+/* ---- the check ----------------------------------------------------------- */
 
 START_TEST(test_check)
 {

@@ -17,7 +17,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* ---- counting the client's system calls ----------------------------------------- */
+/* ---- counting the client's system calls ---------------------------------- */
 
 static unsigned sends, polls;
 
@@ -40,7 +40,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return ppoll(fds, n, timeout_ms < 0 ? NULL : &ts, NULL);
 }
 
-/* ---- the hot path ----------------------------------------------------------------- */
+/* ---- the hot path -------------------------------------------------------- */
 
 START_TEST(test_confirm_rides_with_the_next_claim)
 {
@@ -186,7 +186,7 @@ START_TEST(test_confirms_without_end_are_bounded)
 }
 END_TEST
 
-/* ---- late and slow ------------------------------------------------------------------ */
+/* ---- late and slow ------------------------------------------------------- */
 
 START_TEST(test_late_reply_is_not_the_next_calls)
 {
@@ -321,7 +321,7 @@ START_TEST(test_callers_deadline_binds)
 }
 END_TEST
 
-/* ---- gone ---------------------------------------------------------------------------- */
+/* ---- gone ---------------------------------------------------------------- */
 
 /* A restart while we were idle costs a connection, not a doubt. */
 START_TEST(test_end_while_idle_is_noticed)
