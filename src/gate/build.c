@@ -45,16 +45,18 @@ static enum outcome port_own(void *ctx, struct gate_ref ref,
 	return gate_call_status(ctx, deadline_ns, NULL, err);
 }
 
-static enum outcome port_publish(void *ctx, struct gate_ref ref, uint32_t units,
-    uint32_t limit, int64_t deadline_ns, struct err *err)
+static enum outcome port_publish(void *ctx, struct gate_ref ref,
+    const struct gate_seeded *seeded, int64_t deadline_ns, struct err *err)
 {
 	struct gate *gate = ctx;
 	struct command *cmd = epoch_fcall(gate, ref, GATE_FN("publish"));
 
-	BUG_ON(limit == 0 || limit > SALE_PER_CUSTOMER_MAX);
-	command_number(cmd, units);
-	command_number(cmd, limit);
+	BUG_ON(seeded->limit == 0 || seeded->limit > SALE_PER_CUSTOMER_MAX);
+	command_number(cmd, seeded->units);
+	command_number(cmd, seeded->limit);
 	command_number(cmd, (uint64_t)gate->lease_ms);
+	command_number(cmd, seeded->free);
+	command_number(cmd, seeded->owners);
 	return gate_call_status(gate, deadline_ns, NULL, err);
 }
 

@@ -59,12 +59,15 @@ static enum outcome port_claim(void *ctx, struct gate_ref ref,
 #define CONFIRMS_KEPT 32
 
 static void port_confirm(
-    void *ctx, struct gate_ref ref, const struct claim_id *claim)
+    void *ctx, struct gate_ref ref, const struct claim_id *claim, uint32_t unit)
 {
 	static struct log_rate rate;
 	struct gate *gate = ctx;
 
-	command_claim(gate_fcall(gate, ref, GATE_FN("confirm")), claim);
+	struct command *cmd = gate_fcall(gate, ref, GATE_FN("confirm"));
+
+	command_claim(cmd, claim);
+	command_number(cmd, unit);
 	if (!gate_conn_post(&gate->conn, &gate->cmd))
 		log_limited(&rate, LOG_LEVEL_WARNING,
 		    "redis %s: no room to note a confirm; the keeper will do "

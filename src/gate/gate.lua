@@ -140,7 +140,7 @@ end
 
 -- epoch, customer, claim ids (the first one takes).
 -- TAKEN unit slot dropped | SAME unit slot attempt | MINE attempt | LIMIT |
--- SOFT held dropped | GONE held | EPOCH e | NOSALE
+-- SOFT held dropped | GONE held units | EPOCH e | NOSALE
 local function claim(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -175,7 +175,10 @@ local function claim(keys, args)
 	end
 	local leased = redis.call('ZCARD', keys[LEASE])
 	if redis.call('LLEN', keys[FREE]) == 0 then
-		return {leased == 0 and 'GONE' or 'SOFT', held, 0}
+		if leased == 0 then
+			return {'GONE', held, meta.units}
+		end
+		return {'SOFT', held, 0}
 	end
 	-- Everything is read and right: from here on only writes.
 	local unit, dropped = unit_pop(keys, meta.units)
@@ -187,8 +190,13 @@ local function claim(keys, args)
 	return {'TAKEN', unit, vacant, dropped}
 end
 
--- claim.  1: a lease went, 0: there was none (a second confirm, or too late).
+-- claim, unit.  1: a lease went, 0: there was none (a second confirm, or too late)
+-- or it is for another unit by now: the gate forgot the first one meanwhile.
 local function confirm(keys, args)
+	local unit = rec_read(redis.call('HGET', keys[REC], args[1]))
+	if unit and unit ~= tonumber(args[2]) then
+		return 0
+	end
 	return lease_drop(keys, args[1])
 end
 
@@ -395,11 +403,19 @@ local function own(keys, args)
 	return {'OK'}
 end
 
--- epoch, units, limit, lease_ms.  OK | EPOCH e, when that one is later.
+-- epoch, units, limit, lease_ms, and how many units and owners were seeded.
+-- OK | EPOCH e, when that one is later | NOSALE, when not all of them are there: a
+-- server that was wiped or restarted between two calls.
 local function publish(keys, args)
 	local refusal = published(keys, args[1])
 	if refusal and refusal[2] > tonumber(args[1]) then
 		return refusal
+	end
+	-- The one whose answer was lost may have sold some by now.
+	if not refusal and
+	    (redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
+	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6])) then
+		return {'NOSALE'}
 	end
 	redis.call('UNLINK', keys[META])
 	redis.call('HSET', keys[META], 'epoch', args[1], 'units', args[2],
@@ -437,29 +453,32 @@ local function grow(keys, args)
 	return {'OK', upto}
 end
 
--- epoch, units.  OK units | EPOCH e | NOSALE
+-- epoch, units.  OK units | EPOCH e | NOSALE.  A unit that is not in the list is
+-- leased: whoever returns it will find that it is above the stock.
 local function shrink(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
 		return refusal
 	end
 	local units, target = meta.units, tonumber(args[2])
-	local length, steps = redis.call('LLEN', keys[FREE]), SHRINK_STEPS
+	local steps = SHRINK_STEPS
 	for _ = 1, SHRINK_MAX do
 		if units <= target or steps <= 0 then
 			break
 		end
 		local token = string.format('%.0f', units)
+		local length = redis.call('LLEN', keys[FREE])
 		-- High numbers are at the tail: looked for from there, and not
 		-- through all of a list of millions.
 		local at = redis.call('LPOS', keys[FREE], token, 'RANK', -1,
 			'MAXLEN', steps)
-		if not at then
-			break
+		steps = steps - (at and length - at or math.min(length, steps))
+		if at then
+			redis.call('LREM', keys[FREE], -1, token)
 		end
-		steps = steps - (length - at)
-		redis.call('LREM', keys[FREE], -1, token)
-		length, units = length - 1, units - 1
+		units = units - 1
+	end
+	if units < meta.units then
 		redis.call('HSET', keys[META], 'units',
 			string.format('%.0f', units))
 	end
@@ -470,7 +489,7 @@ end
 -- when a function is already half done: they are asked for beforehand.
 local COMMANDS = {
 	{'HMGET', META}, {'HGET', META}, {'HSET', META}, {'HDEL', REC},
-	{'HINCRBY', META}, {'LLEN', FREE}, {'LPOP', FREE}, {'RPUSH', FREE},
+	{'HINCRBY', META}, {'HLEN', SLOT}, {'LLEN', FREE}, {'LPOP', FREE}, {'RPUSH', FREE},
 	{'LINDEX', FREE}, {'LRANGE', FREE}, {'LPOS', FREE}, {'LREM', FREE},
 	{'ZADD', LEASE}, {'ZCARD', LEASE}, {'ZRANGE', LEASE},
 	{'ZRANGEBYSCORE', LEASE}, {'ZREM', LEASE}, {'ZSCORE', LEASE},

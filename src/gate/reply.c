@@ -117,8 +117,11 @@ static bool ticket_fields(const redisReply *reply, size_t chain_n,
 		       attempt_at(reply, 3, chain_n, &out->attempt);
 	case GATE_MINE:
 		return attempt_at(reply, 1, chain_n, &out->attempt);
-	case GATE_SOFT:
 	case GATE_GONE:
+		return u32_at(reply, 1, 0, SALE_PER_CUSTOMER_MAX,
+			   &out->slots_held) &&
+		       u32_at(reply, 2, 0, UINT32_MAX, &out->units);
+	case GATE_SOFT:
 		return u32_at(reply, 1, 0, SALE_PER_CUSTOMER_MAX,
 			   &out->slots_held) &&
 		       u32_at(reply, 2, 0, UINT32_MAX, dropped);

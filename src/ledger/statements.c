@@ -21,10 +21,10 @@
 	"SELECT UTC_TIMESTAMP(6), " SALE_COLUMNS \
 	" FROM (SELECT 1 AS one) AS o "          \
 	"LEFT JOIN "
-#define SELECT_SALE_LIST(where)       \
-	SELECT_SALES                  \
-	"(SELECT * FROM sales " where \
-	"ORDER BY id DESC LIMIT ?) AS s ON 1 = 1 ORDER BY s.id DESC"
+#define SELECT_SALE_LIST(where, order)                  \
+	SELECT_SALES                                    \
+	"(SELECT * FROM sales " where "ORDER BY " order \
+	"id DESC LIMIT ?) AS s ON 1 = 1 ORDER BY s.id DESC"
 
 /*
  * The guard.  The shared lock on the sale's row is held until the commit: an
@@ -98,15 +98,17 @@ static const struct statement table[] = {
     [STMT_VOID_100] =
 	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 100, VOID_PARAM_COUNT, 0),
     [STMT_SALES] = TEXT("read sales",
-	SELECT_SALE_LIST("WHERE state <> 'draft' "), 1, SALE_COLUMN_COUNT),
+	/* An open sale is not crowded out by newer ones that are over. */
+	SELECT_SALE_LIST("WHERE state <> 'draft' ", "state = 'closed', "), 1,
+	SALE_COLUMN_COUNT),
     [STMT_SOLD_AFTER] = TEXT("read sold units",
 	SELECT_ORDERS "WHERE sale_id = ? AND unit_no > ? "
 		      "ORDER BY unit_no LIMIT ?",
 	3, ORDER_COLUMN_COUNT),
     [STMT_EPOCH_BEGIN] = TEXT("begin epoch",
 	"UPDATE sales SET epoch = epoch + 1, state = 'rebuild' "
-	"WHERE id = ? AND epoch = ?",
-	2, 0),
+	"WHERE id = ? AND epoch = ? AND state = ?",
+	3, 0),
     [STMT_EPOCH_END] = TEXT("end rebuild",
 	"UPDATE sales SET state = ? "
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",
@@ -123,7 +125,7 @@ static const struct statement table[] = {
     [STMT_SALE_BY_SLUG] = TEXT("find sale",
 	SELECT_SALES "sales AS s ON s.slug = ?", 1, SALE_COLUMN_COUNT),
     [STMT_SALE_LIST] =
-	TEXT("list sales", SELECT_SALE_LIST(""), 1, SALE_COLUMN_COUNT),
+	TEXT("list sales", SELECT_SALE_LIST("", ""), 1, SALE_COLUMN_COUNT),
     [STMT_SET_STATE] = TEXT("set state",
 	"UPDATE sales SET state = ? WHERE id = ? AND state = ?", 3, 0),
     [STMT_STOCK_LOCK] = TEXT("lock sale",

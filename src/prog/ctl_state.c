@@ -5,13 +5,16 @@
 #include "prog/ctl.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "sale/audit.h"
 #include "sale/rebuild.h"
+#include "sale/table.h"
 
 #include <string.h>
 #include <sysexits.h>
 
 #define CALL_DEADLINE_MS    5000
 #define REBUILD_DEADLINE_MS 600000
+#define AUDIT_SETTLE_MS     2000
 /* The gate takes units off in bounded calls; so many of them at most. */
 #define STOCK_CALLS_MAX 200000
 
@@ -43,6 +46,11 @@ static int gate_rebuild(
 	char did[120], detail[160];
 	enum outcome out;
 
+	snprintf(detail, sizeof(detail), "{\"why\":\"%s\"}", why);
+	out = ledger_audit(
+	    ctl->ledger, sale->id, ctl->actor, "rebuild", detail, &err);
+	if (out != OUT_DONE)
+		return ctl_fail_outcome(out, &err);
 	out = sale_rebuild(&ctl->gate_port, &ctl->ledger_port, sale,
 	    SALE_STATE_OPEN, deadline_in_ms(REBUILD_DEADLINE_MS),
 	    rebuild_progress, NULL, &result, &err);
@@ -85,8 +93,46 @@ static int state_change(
 	return state_told(ctl, sale->slug, sale_state_name(to), "");
 }
 
+/* Has every unit of an open sale one home? */
+static int gate_well(struct ctl *ctl, const struct sale *sale, bool *well)
+{
+	static struct audit_report report; /* large */
+	struct err err = ERR_INIT;
+	enum outcome out = sale_audit(&ctl->gate_port, &ctl->ledger_port, sale,
+	    AUDIT_SETTLE_MS, deadline_in_ms(REBUILD_DEADLINE_MS), &report,
+	    &err);
+
+	*well = audit_clean(&report);
+	return out == OUT_DONE ? 0 : ctl_fail_outcome(out, &err);
+}
+
+/* The servers look after so many sales at once; closed ones do not count. */
+static int room_check(struct ctl *ctl, const struct sale *sale)
+{
+	static struct sale sales[SALE_TABLE_MAX + 1];
+	struct err err = ERR_INIT;
+	unsigned others = 0;
+	struct wall now;
+	enum outcome out;
+	size_t n;
+
+	out = ctl->ledger_port.sales(ctl->ledger_port.ctx,
+	    deadline_in_ms(CALL_DEADLINE_MS), sales, ARRAY_LEN(sales), &n, &now,
+	    &err);
+	if (out != OUT_DONE)
+		return ctl_fail_outcome(out, &err);
+	for (size_t i = 0; i < n; i++)
+		others += sales[i].id.v != sale->id.v &&
+			  sales[i].state != SALE_STATE_CLOSED;
+	if (others < SALE_TABLE_MAX)
+		return 0;
+	return ctl_fail(
+	    CTL_NO, "%d sales are open already; close one", SALE_TABLE_MAX);
+}
+
 int ctl_sale_open(struct ctl *ctl)
 {
+	bool well;
 	struct gate_gauge gauge;
 	struct err err = ERR_INIT;
 	struct sale sale;
@@ -101,6 +147,9 @@ int ctl_sale_open(struct ctl *ctl)
 		    CTL_NO, "sale %s is closed, for good", sale.slug);
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
+	code = room_check(ctl, &sale);
+	if (code != 0)
+		return code;
 	out = ctl->gate_port.gauge(ctl->gate_port.ctx, sale.id,
 	    deadline_in_ms(CALL_DEADLINE_MS), &gauge, &err);
 	if (out != OUT_DONE)
@@ -112,9 +161,14 @@ int ctl_sale_open(struct ctl *ctl)
 	if (sale.state == SALE_STATE_REBUILD || gauge.epoch != sale.epoch)
 		return gate_rebuild(
 		    ctl, &sale, "gate was half made, made anew");
-	if (sale.state == SALE_STATE_OPEN)
-		return state_told(ctl, sale.slug, "open", "it was already");
-	return state_change(ctl, &sale, SALE_STATE_OPEN);
+	if (sale.state != SALE_STATE_OPEN)
+		return state_change(ctl, &sale, SALE_STATE_OPEN);
+	code = gate_well(ctl, &sale, &well);
+	if (code != 0)
+		return code;
+	if (!well)
+		return gate_rebuild(ctl, &sale, "gate was not well, made anew");
+	return state_told(ctl, sale.slug, "open", "it was already");
 }
 
 /* ---- pause, resume, close -------------------------------------------------------------- */
@@ -196,82 +250,86 @@ static int stock_told(
 	return 0;
 }
 
-/* The ledger first: the guard must let the new numbers pass before anybody can
- * draw one.  If we die in between, the keeper tells the gate. */
-static int stock_grow(struct ctl *ctl, const struct sale *sale, uint32_t to)
+/* The gate follows the ledger; what it is not told now, the keeper tells it. */
+static void stock_tell_gate(
+    struct ctl *ctl, const struct sale *sale, uint32_t to)
 {
 	struct gate_ref ref = {sale->id, sale->epoch};
-	struct err err = ERR_INIT;
+	const struct gate_port *gate = &ctl->gate_port;
 	enum outcome out = OUT_DONE;
-	uint32_t done = 0;
-	bool won;
-	int code = stock_set(ctl, sale, to, &won);
+	uint32_t done = sale->stock;
+	struct err err = ERR_INIT;
 
+	for (int i = 0; i < STOCK_CALLS_MAX && out == OUT_DONE && done != to;
+	     i++) {
+		out = (to > sale->stock ? gate->grow : gate->shrink)(gate->ctx,
+		    ref, to, deadline_in_ms(CALL_DEADLINE_MS), &done, &err);
+		ctl_progress("gate", done > to ? done - to : done, to);
+		/* It was beyond that already. */
+		if (out == OUT_DONE &&
+		    (to > sale->stock ? done > to : done < to))
+			break;
+	}
+	if (out != OUT_DONE)
+		ctl_fail(EX_UNAVAILABLE,
+		    "the gate does not know it yet, the "
+		    "keeper will tell it: %s",
+		    err.text);
+}
+
+/* The highest unit above `above` that is sold, or `above`. */
+static int sold_highest(
+    struct ctl *ctl, const struct sale *sale, uint32_t above, uint32_t *highest)
+{
+	static struct order page[1000];
+	struct err err = ERR_INIT;
+	enum outcome out;
+	size_t n;
+
+	*highest = above;
+	do {
+		out = ctl->ledger_port.sold_after(ctl->ledger_port.ctx,
+		    sale->id, *highest, deadline_in_ms(CALL_DEADLINE_MS), page,
+		    ARRAY_LEN(page), &n, &err);
+		if (out != OUT_DONE)
+			return ctl_fail_outcome(out, &err);
+		if (n > 0)
+			*highest = page[n - 1].unit;
+	} while (n > 0);
+	return 0;
+}
+
+/*
+ * The ledger first, both ways: its guard is what nobody passes.  Waits for
+ * running inserts, and is refused if one of them has sold a unit above `to`:
+ * then as far as that unit.
+ */
+static int stock_change(struct ctl *ctl, const struct sale *sale, uint32_t want)
+{
+	uint32_t to = want;
+	bool won = false;
+	int code = 0;
+
+	for (int tries = 0; tries < 5 && !won && code == 0; tries++) {
+		if (want < sale->stock)
+			code = sold_highest(ctl, sale, want, &to);
+		if (code == 0 && to >= sale->stock && want < sale->stock)
+			return ctl_fail(CTL_NO,
+			    "sale %s: unit %u is sold, so no unit can go",
+			    sale->slug, sale->stock);
+		if (code == 0)
+			code = stock_set(ctl, sale, to, &won);
+	}
 	if (code != 0)
 		return code;
 	if (!won)
 		return ctl_fail(CTL_NO,
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
-	for (int i = 0; i < STOCK_CALLS_MAX && has_gate(sale) &&
-			out == OUT_DONE && done < to;
-	     i++) {
-		out = ctl->gate_port.grow(ctl->gate_port.ctx, ref, to,
-		    deadline_in_ms(CALL_DEADLINE_MS), &done, &err);
-		ctl_progress("seeding", done, to);
-	}
-	if (out != OUT_DONE)
-		ctl_fail(EX_UNAVAILABLE,
-		    "the gate does not have all of them "
-		    "yet, the keeper will see to it: %s",
-		    err.text);
-	return stock_told(ctl, sale, to, "");
-}
-
-/* The gate first: what it no longer offers, nobody can draw while the ledger
- * lowers its bound.  If we die in between, the units are in the ledger and not
- * at the gate: reconcile shows them, `sale open` brings them back. */
-static int stock_shrink(struct ctl *ctl, const struct sale *sale, uint32_t to)
-{
-	struct gate_ref ref = {sale->id, sale->epoch};
-	uint32_t reached = sale->stock, before;
-	struct err err = ERR_INIT, ignored = ERR_INIT;
-	enum outcome out = OUT_DONE;
-	bool won = false;
-	int code = 0;
-
-	if (!has_gate(sale)) {
-		reached = to;
-	} else {
-		do {
-			before = reached;
-			out = ctl->gate_port.shrink(ctl->gate_port.ctx, ref, to,
-			    deadline_in_ms(CALL_DEADLINE_MS), &reached, &err);
-		} while (out == OUT_DONE && reached > to && reached < before);
-		if (out != OUT_DONE)
-			code = ctl_fail_outcome(out, &err);
-	}
-	if (reached < sale->stock && code == 0)
-		code = stock_set(ctl, sale, reached, &won);
-	else if (code == 0)
-		return ctl_fail(CTL_NO,
-		    "sale %s: unit %u is sold or being bought, so no unit can "
-		    "go",
-		    sale->slug, sale->stock);
-	if (won)
-		return stock_told(ctl, sale, reached,
-		    reached > to ? "; a unit below it is sold or being bought"
-				 : "");
-	/* Not agreed to: what was taken off the list goes back on it. */
 	if (has_gate(sale))
-		(void)ctl->gate_port.grow(ctl->gate_port.ctx, ref, sale->stock,
-		    deadline_in_ms(CALL_DEADLINE_MS), &before, &ignored);
-	if (code != 0)
-		return code;
-	return ctl_fail(CTL_NO,
-	    "sale %s: a sold unit lies above %u, or somebody else is changing "
-	    "it",
-	    sale->slug, reached);
+		stock_tell_gate(ctl, sale, to);
+	return stock_told(
+	    ctl, sale, to, to > want ? "; that unit is sold" : "");
 }
 
 int ctl_sale_stock(struct ctl *ctl)
@@ -290,15 +348,19 @@ int ctl_sale_stock(struct ctl *ctl)
 		return code;
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
+	if (sale.state == SALE_STATE_REBUILD)
+		return ctl_fail(CTL_NO,
+		    "the gate of sale %s is being made: repeat when it is open",
+		    sale.slug);
 	if (text[0] == '+') {
 		if (by > SALE_STOCK_MAX - sale.stock)
 			return ctl_fail(
 			    EX_USAGE, "a stock is at most %u", SALE_STOCK_MAX);
-		return stock_grow(ctl, &sale, sale.stock + (uint32_t)by);
+		return stock_change(ctl, &sale, sale.stock + (uint32_t)by);
 	}
 	if (by >= sale.stock)
 		return ctl_fail(EX_USAGE,
 		    "sale %s has %u units; one must stay (or: sale close)",
 		    sale.slug, sale.stock);
-	return stock_shrink(ctl, &sale, sale.stock - (uint32_t)by);
+	return stock_change(ctl, &sale, sale.stock - (uint32_t)by);
 }

@@ -211,6 +211,12 @@ static int server_run(const struct settings *settings)
 	struct keeper *keeper;
 	int listen_fd, code;
 
+	if (geteuid() == 0 && settings->www.user[0] == '\0') {
+		log_error(
+		    "started by root, and [www] user does not say who "
+		    "workers are to be; write user = root if you mean it");
+		return EX_CONFIG;
+	}
 	if (!wire_token_keys(settings, &keys, &err)) {
 		log_error("%s", err.text);
 		return EX_CONFIG;

@@ -16,6 +16,9 @@
 /* Full rounds of one sale in one tick, before the next sale has its turn. */
 #define ROUNDS_A_TICK 20
 
+/* Calls that carry a changed stock to one gate in one tick. */
+#define STOCK_STEPS_A_TICK 50
+
 struct keeper {
 	const struct settings *settings;
 	struct sale_table *table;
@@ -89,29 +92,44 @@ static struct reap_memory *memory_of(
 	return &keeper->seen[i].memory;
 }
 
+/*
+ * The stock was changed and the gate was not told (all of it): the ledger's word
+ * is carried there, in bounded steps, a few a tick.
+ */
+static void stock_follow(struct keeper *keeper, const struct sale *sale,
+    const struct gate_gauge *gauge)
+{
+	struct gate_ref ref = {sale->id, sale->epoch};
+	const struct gate_port *gate = &keeper->gate_port;
+	uint32_t done = gauge->units;
+	enum outcome out = OUT_DONE;
+	struct err err = ERR_INIT;
+
+	for (int i = 0;
+	     i < STOCK_STEPS_A_TICK && out == OUT_DONE && done != sale->stock;
+	     i++)
+		out = (done < sale->stock ? gate->grow : gate->shrink)(
+		    gate->ctx, ref, sale->stock,
+		    deadline_in_ms(CALL_DEADLINE_MS), &done, &err);
+	if (out != OUT_DONE)
+		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
+		    "sale %s: the gate does not know its new stock yet: %s",
+		    sale->slug, err.text);
+}
+
 static void gate_judge(struct keeper *keeper, const struct sale *sale,
     const struct gate_gauge *gauge)
 {
-	struct err err = ERR_INIT;
-	uint32_t done;
-
-	if (sale->state != SALE_STATE_OPEN)
-		return;
 	if (!gauge->known) {
-		log_limited(&keeper->lost_rate, LOG_LEVEL_ERROR,
-		    "sale %s: Redis has lost its gate; nothing is sold until "
-		    "`flashgatectl sale open %s` makes it anew",
-		    sale->slug, sale->slug);
+		if (sale->state == SALE_STATE_OPEN)
+			log_limited(&keeper->lost_rate, LOG_LEVEL_ERROR,
+			    "sale %s: Redis has lost its gate; nothing is sold "
+			    "until `flashgatectl sale open %s` makes it anew",
+			    sale->slug, sale->slug);
 		return;
 	}
-	/* The operator raised the stock and did not come to tell the gate. */
-	if (gauge->epoch == sale->epoch && gauge->units < sale->stock &&
-	    keeper->gate_port.grow(keeper->gate_port.ctx,
-		(struct gate_ref){sale->id, sale->epoch}, sale->stock,
-		deadline_in_ms(CALL_DEADLINE_MS), &done, &err) != OUT_DONE)
-		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
-		    "sale %s: new units are not on sale yet: %s", sale->slug,
-		    err.text);
+	if (gauge->epoch == sale->epoch && gauge->units != sale->stock)
+		stock_follow(keeper, sale, gauge);
 }
 
 static void gauge_read(struct keeper *keeper, const struct sale *sale)

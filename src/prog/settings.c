@@ -48,8 +48,8 @@ const struct setting settings_table[] = {
 	"Permissions of the Unix socket. Whoever may connect may claim to be "
 	"any customer: give it to the web server alone."},
     {"www", "user", SETTING_TEXT, AT(www.user), "", 0, 0, NULL, false,
-	"User that children run as when the master is root. Empty: root's "
-	"rights are kept."},
+	"User that children run as when the master is root, who must name "
+	"one: root itself only if that is what you mean."},
     {"www", "group", SETTING_TEXT, AT(www.group), "", 0, 0, NULL, false,
 	"Group that children run as when the master is root. Empty: the "
 	"user's."},

@@ -13,11 +13,12 @@
 #define PASS_PAUSE_MS 100
 
 /* What one pass saw of a unit. */
-#define SEEN_FREE       1u
-#define SEEN_FREE_TWICE 2u
-#define SEEN_LEASED     4u
-#define SEEN_SOLD       8u
-#define SEEN_ELSEWHERE  16u /* leased to one claim, sold to another */
+#define SEEN_FREE         1u
+#define SEEN_FREE_TWICE   2u
+#define SEEN_LEASED       4u
+#define SEEN_SOLD         8u
+#define SEEN_LEASED_TWICE 32u
+#define SEEN_ELSEWHERE    16u /* leased to one claim, sold to another */
 
 struct lease_note {
 	uint32_t unit;
@@ -44,6 +45,7 @@ static const char *const fault_names[] = {
     [UNIT_TWICE_FREE] = "twice free",
     [UNIT_FREE_SOLD] = "free and sold",
     [UNIT_FREE_LEASED] = "free and leased",
+    [UNIT_TWICE_LEASED] = "leased to two claims",
     [UNIT_LEASED_SOLD] = "leased to one, sold to another",
     [UNIT_OUT_OF_BOUNDS] = "out of bounds",
 };
@@ -123,6 +125,15 @@ static int by_unit(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* A scan may show one lease twice; two claims on one unit are another matter. */
+static void leases_pair(struct auditing *a)
+{
+	for (size_t i = 1; i < a->nleases; i++)
+		if (a->leases[i].unit == a->leases[i - 1].unit &&
+		    !claim_eq(&a->leases[i].claim, &a->leases[i - 1].claim))
+			a->seen[a->leases[i].unit] |= SEEN_LEASED_TWICE;
+}
+
 static enum outcome leases_read(struct auditing *a)
 {
 	static struct gate_lease page[2 * CHUNK]; /* large */
@@ -143,6 +154,7 @@ static enum outcome leases_read(struct auditing *a)
 	} while (cursor != 0);
 	if (a->nleases > 0)
 		qsort(a->leases, a->nleases, sizeof(a->leases[0]), by_unit);
+	leases_pair(a);
 	a->report->leased = a->nleases;
 	return OUT_DONE;
 }
@@ -197,6 +209,8 @@ static uint8_t fault_of(unsigned seen)
 		return UNIT_FREE_SOLD + 1;
 	if ((seen & SEEN_FREE) != 0 && (seen & SEEN_LEASED) != 0)
 		return UNIT_FREE_LEASED + 1;
+	if ((seen & SEEN_LEASED_TWICE) != 0)
+		return UNIT_TWICE_LEASED + 1;
 	if ((seen & SEEN_ELSEWHERE) != 0)
 		return UNIT_LEASED_SOLD + 1;
 	if ((seen & (SEEN_FREE | SEEN_LEASED | SEEN_SOLD)) == 0)

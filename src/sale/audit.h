@@ -15,6 +15,7 @@ enum unit_fault {
 	UNIT_TWICE_FREE, /* in the free list more than once */
 	UNIT_FREE_SOLD, /* for sale although sold: the unique key will refuse */
 	UNIT_FREE_LEASED,
+	UNIT_TWICE_LEASED, /* leased to two claims */
 	UNIT_LEASED_SOLD, /* leased to one claim, sold to another */
 	UNIT_OUT_OF_BOUNDS,
 	UNIT_FAULT_COUNT

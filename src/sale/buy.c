@@ -215,6 +215,18 @@ static enum step claim_resync(struct buying *b)
 	return STEP_CLAIM;
 }
 
+/*
+ * Nothing left of what the gate was given: final, if that is the whole stock.  A
+ * gate that was not told of new units yet, or was set back to before it was told,
+ * may not know an owner either.
+ */
+static enum step gone(struct buying *b)
+{
+	return buy_answer(b, b->ticket.units < b->sale.stock
+				 ? VERDICT_TRY_AGAIN
+				 : VERDICT_SOLD_OUT);
+}
+
 static enum step claim_answered(struct buying *b)
 {
 	switch (b->ticket.answer) {
@@ -232,9 +244,7 @@ static enum step claim_answered(struct buying *b)
 			   ? STEP_LOOK_UP
 			   : buy_answer(b, VERDICT_TRY_AGAIN);
 	case GATE_GONE:
-		return b->ticket.slots_held > 0
-			   ? STEP_LOOK_UP
-			   : buy_answer(b, VERDICT_SOLD_OUT);
+		return b->ticket.slots_held > 0 ? STEP_LOOK_UP : gone(b);
 	case GATE_EPOCH:
 		return claim_resync(b);
 	case GATE_NO_SALE:
@@ -292,7 +302,7 @@ static enum step step_look_up(struct buying *b)
 	case GATE_LIMIT:
 		return buy_answer(b, VERDICT_IN_PROGRESS);
 	case GATE_GONE:
-		return buy_answer(b, VERDICT_SOLD_OUT);
+		return gone(b);
 	case GATE_MINE:
 		/* Confirmed at the gate, yet not in the ledger: one of them has
 		 * lost history.  Say nothing final. */
@@ -370,7 +380,7 @@ static enum step step_confirm(struct buying *b)
 {
 	const struct gate_port *gate = b->buyer->gate;
 
-	gate->confirm(gate->ctx, buy_gate_ref(b), buy_claim(b));
+	gate->confirm(gate->ctx, buy_gate_ref(b), buy_claim(b), b->ticket.unit);
 	return buy_answer(b, VERDICT_CREATED);
 }
 

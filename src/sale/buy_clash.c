@@ -31,7 +31,8 @@ static enum step clash_own_sold(
 	if (claim_eq(&sold->claim, buy_claim(b))) {
 		if (sold->unit != b->ticket.unit)
 			return release(b, GATE_RELEASE_ELSEWHERE, next);
-		gate->confirm(gate->ctx, buy_gate_ref(b), buy_claim(b));
+		gate->confirm(
+		    gate->ctx, buy_gate_ref(b), buy_claim(b), sold->unit);
 		return next;
 	}
 	/* Another attempt of the chain has it.  Ours may go back only if it is

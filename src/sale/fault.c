@@ -64,12 +64,12 @@ static enum outcome fault_claim(void *ctx, struct gate_ref ref,
 }
 
 static void fault_confirm(
-    void *ctx, struct gate_ref ref, const struct claim_id *claim)
+    void *ctx, struct gate_ref ref, const struct claim_id *claim, uint32_t unit)
 {
 	struct fault_plan *plan = ctx;
 
 	if (fault_next(plan, FAULT_GATE_CONFIRM, NULL) == FAULT_NONE)
-		plan->gate->confirm(plan->gate->ctx, ref, claim);
+		plan->gate->confirm(plan->gate->ctx, ref, claim, unit);
 }
 
 static void fault_flush(void *ctx)
@@ -147,12 +147,12 @@ static enum outcome fault_own(void *ctx, struct gate_ref ref,
 }
 
 static enum outcome fault_publish(void *ctx, struct gate_ref ref,
-    uint32_t units, uint32_t limit, int64_t deadline_ns, struct err *err)
+    const struct gate_seeded *seeded, int64_t deadline_ns, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
 	FAULTY(FAULT_GATE_PUBLISH, plan->gate->publish(plan->gate->ctx, ref,
-				       units, limit, deadline_ns, err));
+				       seeded, deadline_ns, err));
 }
 
 static enum outcome fault_discard(
@@ -231,14 +231,14 @@ static enum outcome fault_sale(void *ctx, struct sale_id id,
 				      deadline_ns, out, found, now, err));
 }
 
-static enum outcome fault_epoch_begin(void *ctx, struct sale_id id,
-    uint32_t seen, int64_t deadline_ns, bool *won, struct err *err)
+static enum outcome fault_epoch_begin(void *ctx, const struct sale *seen,
+    int64_t deadline_ns, bool *won, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
 	FAULTY(FAULT_LEDGER_EPOCH_BEGIN,
 	    plan->ledger->epoch_begin(
-		plan->ledger->ctx, id, seen, deadline_ns, won, err));
+		plan->ledger->ctx, seen, deadline_ns, won, err));
 }
 
 static enum outcome fault_epoch_end(void *ctx, struct sale_id id,

@@ -247,6 +247,13 @@ static void claim_take(struct mem_gate *gate, struct mem_epoch *epoch,
 	out->attempt = 0;
 }
 
+static void gone_or_soft(const struct mem_meta *meta,
+    const struct mem_epoch *epoch, struct gate_ticket *out)
+{
+	out->answer = epoch->lease.n == 0 ? GATE_GONE : GATE_SOFT;
+	out->units = meta->units;
+}
+
 static enum outcome gate_claim(void *ctx, struct gate_ref ref,
     const struct claim_chain *chain, const struct customer *who,
     int64_t deadline_ns, struct gate_ticket *out, struct err *err)
@@ -277,19 +284,19 @@ static enum outcome gate_claim(void *ctx, struct gate_ref ref,
 	if (out->slots_held == meta->limit)
 		out->answer = GATE_LIMIT;
 	else if (epoch->free.n == 0)
-		out->answer = epoch->lease.n == 0 ? GATE_GONE : GATE_SOFT;
+		gone_or_soft(meta, epoch, out);
 	else
 		claim_take(gate, epoch, chain, who, out);
 	return OUT_DONE;
 }
 
 static void gate_confirm(
-    void *ctx, struct gate_ref ref, const struct claim_id *claim)
+    void *ctx, struct gate_ref ref, const struct claim_id *claim, uint32_t unit)
 {
 	struct mem_epoch *epoch = epoch_of(ctx, ref);
 	struct mem_lease *lease = lease_find(epoch, claim);
 
-	if (lease != NULL)
+	if (lease != NULL && lease->unit == unit)
 		lease_drop(epoch, lease);
 }
 
@@ -466,11 +473,12 @@ static enum outcome gate_own(void *ctx, struct gate_ref ref,
 	return OUT_DONE;
 }
 
-static enum outcome gate_publish(void *ctx, struct gate_ref ref, uint32_t units,
-    uint32_t limit, int64_t deadline_ns, struct err *err)
+static enum outcome gate_publish(void *ctx, struct gate_ref ref,
+    const struct gate_seeded *seeded, int64_t deadline_ns, struct err *err)
 {
 	struct mem_gate *gate = ctx;
 	struct mem_meta *meta = meta_of(gate, ref.sale);
+	struct mem_epoch *epoch = epoch_of(gate, ref);
 
 	(void)deadline_ns;
 	if (meta != NULL && meta->epoch > ref.epoch) {
@@ -478,11 +486,18 @@ static enum outcome gate_publish(void *ctx, struct gate_ref ref, uint32_t units,
 		    err, 0, "the gate is of a later epoch, %u", meta->epoch);
 		return OUT_NOT_DONE;
 	}
+	if ((meta == NULL || meta->epoch < ref.epoch) &&
+	    (epoch->free.n != seeded->free ||
+		epoch->slot.n != seeded->owners)) {
+		err_set(err, 0, "the gate has lost what was seeded");
+		return OUT_NOT_DONE;
+	}
 	if (meta == NULL) {
 		BUG_ON(gate->nmetas == ARRAY_LEN(gate->metas));
 		meta = &gate->metas[gate->nmetas++];
 	}
-	*meta = (struct mem_meta){ref.sale, ref.epoch, units, limit};
+	*meta = (struct mem_meta){
+	    ref.sale, ref.epoch, seeded->units, seeded->limit};
 	return OUT_DONE;
 }
 
@@ -528,16 +543,14 @@ static enum outcome gate_shrink(void *ctx, struct gate_ref ref, uint32_t units,
 		err_set(err, 0, "the gate is of another epoch");
 		return OUT_NOT_DONE;
 	}
-	while (meta->units > units) {
+	for (; meta->units > units; meta->units--) {
 		const uint32_t *unit = epoch->free.items;
 		size_t i = 0;
 
 		while (i < epoch->free.n && unit[i] != meta->units)
 			i++;
-		if (i == epoch->free.n)
-			break;
-		vec_drop(&epoch->free, i, sizeof(*unit));
-		meta->units--;
+		if (i < epoch->free.n)
+			vec_drop(&epoch->free, i, sizeof(*unit));
 	}
 	*done = meta->units;
 	return OUT_DONE;

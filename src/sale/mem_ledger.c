@@ -280,14 +280,15 @@ static enum outcome ledger_sold_after(void *ctx, struct sale_id sale,
 	return OUT_DONE;
 }
 
-static enum outcome ledger_epoch_begin(void *ctx, struct sale_id id,
-    uint32_t seen, int64_t deadline_ns, bool *won, struct err *err)
+static enum outcome ledger_epoch_begin(void *ctx, const struct sale *seen,
+    int64_t deadline_ns, bool *won, struct err *err)
 {
-	struct sale *sale = sale_of(ctx, id);
+	struct sale *sale = sale_of(ctx, seen->id);
 
 	(void)deadline_ns;
 	(void)err;
-	*won = sale != NULL && sale->epoch == seen;
+	*won = sale != NULL && sale->epoch == seen->epoch &&
+	       sale->state == seen->state;
 	if (*won) {
 		sale->epoch++;
 		sale->state = SALE_STATE_REBUILD;

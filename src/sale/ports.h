@@ -81,6 +81,7 @@ struct gate_ticket {
 	size_t attempt; /* SAME, MINE: which of the chain */
 	uint32_t slots_held; /* GONE, SOFT: slots of this customer in use */
 	uint32_t epoch; /* EPOCH: the gate's own */
+	uint32_t units; /* GONE: how many the gate was given to sell */
 };
 
 /* Why a claim's unit goes back to the free list. */
@@ -110,6 +111,14 @@ struct gate_gauge {
 	uint64_t leased;
 };
 
+/* What a rebuild has put into a new epoch. */
+struct gate_seeded {
+	uint32_t units; /* numbered units, sold ones included */
+	uint32_t limit;
+	uint64_t free; /* units given to seed() */
+	uint64_t owners; /* orders given to own() */
+};
+
 struct gate_port {
 	/*
 	 * Checks everything, then pops a unit and records lease, record and
@@ -123,8 +132,8 @@ struct gate_port {
 	 * lease can go.  Cannot fail: it is sent along with the next claim, or
 	 * by flush; if it is lost, the keeper confirms.
 	 */
-	void (*confirm)(
-	    void *ctx, struct gate_ref ref, const struct claim_id *claim);
+	void (*confirm)(void *ctx, struct gate_ref ref,
+	    const struct claim_id *claim, uint32_t unit);
 	/* Sends what confirm() noted, without waiting for the answer.  To be
 	 * called before the process blocks for anything but the gate. */
 	void (*flush)(void *ctx);
@@ -165,10 +174,14 @@ struct gate_port {
 	enum outcome (*own)(void *ctx, struct gate_ref ref,
 	    const struct order *owners, size_t n /* <= 1000 */,
 	    int64_t deadline_ns, struct err *err);
-	/* Makes `ref` the sale's gate, unless a later epoch already is: then
-	 * NOT_DONE. */
-	enum outcome (*publish)(void *ctx, struct gate_ref ref, uint32_t units,
-	    uint32_t limit, int64_t deadline_ns, struct err *err);
+	/*
+	 * Makes `ref` the sale's gate.  NOT_DONE when a later epoch already is,
+	 * and when the gate does not have all that was seeded any more: a wipe
+	 * between two calls must not become a gate with units missing.
+	 */
+	enum outcome (*publish)(void *ctx, struct gate_ref ref,
+	    const struct gate_seeded *seeded, int64_t deadline_ns,
+	    struct err *err);
 	/* Unlinks the keys of an epoch that nobody uses any more. */
 	enum outcome (*discard)(void *ctx, struct gate_ref ref,
 	    int64_t deadline_ns, struct err *err);
@@ -180,9 +193,10 @@ struct gate_port {
 	enum outcome (*grow)(void *ctx, struct gate_ref ref, uint32_t units,
 	    int64_t deadline_ns, uint32_t *done, struct err *err);
 	/*
-	 * Less stock: takes free units from the highest number down to
-	 * units+1, and stops at the first that is not free or after 64.
-	 * `*done` is how many units the gate has now.
+	 * Less stock: takes the units above `units` out of the free list, from
+	 * the highest number down, at most 64 a call.  `*done` is how many
+	 * units the gate has now.  One that is leased is let go when it is
+	 * returned.
 	 */
 	enum outcome (*shrink)(void *ctx, struct gate_ref ref, uint32_t units,
 	    int64_t deadline_ns, uint32_t *done, struct err *err);
@@ -253,12 +267,12 @@ struct ledger_port {
 	    size_t *n, struct err *err);
 
 	/*
-	 * Epoch `seen` -> seen+1 and state -> rebuild, if the epoch still is
-	 * `seen`; waits for inserts that hold the row.  *won is false when
+	 * Epoch and state as in `seen` -> epoch + 1 and state rebuild, if they
+	 * still are so; waits for inserts that hold the row.  *won is false when
 	 * somebody else was first.
 	 */
-	enum outcome (*epoch_begin)(void *ctx, struct sale_id sale,
-	    uint32_t seen, int64_t deadline_ns, bool *won, struct err *err);
+	enum outcome (*epoch_begin)(void *ctx, const struct sale *seen,
+	    int64_t deadline_ns, bool *won, struct err *err);
 	/* State rebuild -> `state`, if the epoch still is `epoch`. */
 	enum outcome (*epoch_end)(void *ctx, struct sale_id sale,
 	    uint32_t epoch, enum sale_state state, int64_t deadline_ns,

@@ -93,7 +93,8 @@ static bool settle_one(struct round *round, const struct gate_lease *lease,
 
 	/* A cancelled order's unit went back when it was cancelled. */
 	if (sold_here || row->status == ORDER_CANCELLED) {
-		gate->confirm(gate->ctx, round->ref, &lease->claim);
+		gate->confirm(
+		    gate->ctx, round->ref, &lease->claim, lease->unit);
 		round->counts->confirmed++;
 		return true;
 	}

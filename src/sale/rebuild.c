@@ -9,7 +9,7 @@
 struct rebuilding {
 	const struct gate_port *gate;
 	const struct ledger_port *ledger;
-	const struct sale *sale;
+	struct sale sale; /* as it is behind the fence */
 	struct gate_ref ref; /* the new epoch */
 	int64_t deadline_ns;
 	rebuild_progress_fn *progress;
@@ -47,7 +47,7 @@ static enum outcome seed_range(struct rebuilding *r, uint32_t from, uint32_t to)
 			out = seed_flush(r);
 			if (r->progress != NULL)
 				r->progress(
-				    r->progress_ctx, unit, r->sale->stock);
+				    r->progress_ctx, unit, r->sale.stock);
 		}
 	}
 	return out;
@@ -76,25 +76,44 @@ static enum outcome units_seed(struct rebuilding *r)
 	size_t n;
 
 	do {
-		out = r->ledger->sold_after(r->ledger->ctx, r->sale->id, after,
+		out = r->ledger->sold_after(r->ledger->ctx, r->sale.id, after,
 		    r->deadline_ns, rows, CHUNK, &n, r->err);
 		if (out == OUT_DONE && n > 0)
 			out = page_apply(r, rows, n, &after);
 		if (out != OUT_DONE)
 			return out;
 	} while (n > 0);
-	out = seed_range(r, after + 1, r->sale->stock);
+	out = seed_range(r, after + 1, r->sale.stock);
 	return out == OUT_DONE ? seed_flush(r) : out;
 }
 
 static enum outcome gate_publish(struct rebuilding *r)
 {
+	struct gate_seeded seeded = {.units = r->sale.stock,
+	    .limit = r->sale.per_customer,
+	    .free = r->result->units_free,
+	    .owners = r->result->units_sold};
 	enum outcome out = OUT_UNKNOWN;
 
 	/* Idempotent: an unknown outcome is asked again. */
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
-		out = r->gate->publish(r->gate->ctx, r->ref, r->sale->stock,
-		    r->sale->per_customer, r->deadline_ns, r->err);
+		out = r->gate->publish(
+		    r->gate->ctx, r->ref, &seeded, r->deadline_ns, r->err);
+	return out;
+}
+
+/* Stock and limit may have changed between the caller's reading and the fence. */
+static enum outcome sale_reread(struct rebuilding *r)
+{
+	struct wall now;
+	bool found = false;
+	enum outcome out = r->ledger->sale(r->ledger->ctx, r->ref.sale,
+	    r->deadline_ns, &r->sale, &found, &now, r->err);
+
+	if (out == OUT_DONE && !found) {
+		err_set(r->err, 0, "the sale is not in the ledger any more");
+		return OUT_NOT_DONE;
+	}
 	return out;
 }
 
@@ -106,7 +125,7 @@ enum outcome sale_rebuild(const struct gate_port *gate,
 	struct gate_ref old = {sale->id, sale->epoch};
 	struct rebuilding r = {.gate = gate,
 	    .ledger = ledger,
-	    .sale = sale,
+	    .sale = *sale,
 	    .ref = {sale->id, sale->epoch + 1},
 	    .deadline_ns = deadline_ns,
 	    .progress = progress,
@@ -119,12 +138,14 @@ enum outcome sale_rebuild(const struct gate_port *gate,
 	memset(result, 0, sizeof(*result));
 	/* From here on no insert of an older epoch can appear. */
 	out = ledger->epoch_begin(
-	    ledger->ctx, sale->id, sale->epoch, deadline_ns, &result->won, err);
+	    ledger->ctx, sale, deadline_ns, &result->won, err);
 	if (out != OUT_DONE || !result->won)
 		return out;
 	result->epoch = r.ref.epoch;
+	out = sale_reread(&r);
 	/* Keys of a number that was used before a restore would be poison. */
-	out = gate->discard(gate->ctx, r.ref, deadline_ns, err);
+	if (out == OUT_DONE)
+		out = gate->discard(gate->ctx, r.ref, deadline_ns, err);
 	if (out == OUT_DONE)
 		out = units_seed(&r);
 	if (out == OUT_DONE)

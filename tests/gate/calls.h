@@ -69,7 +69,7 @@ static inline void confirm(struct gate *gate)
 	struct gate_port port = gate_port(gate);
 	struct claim_id id = {"\r\n\0claim"};
 
-	port.confirm(port.ctx, ref, &id);
+	port.confirm(port.ctx, ref, &id, 1);
 }
 
 static inline void flush(struct gate *gate)

@@ -49,7 +49,8 @@ START_TEST(test_rebuild)
 	    OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
 	ck_assert_uint_eq(rig_gauge(&rig).free, 5);
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(2), 5, 2, SOON, &err),
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(2),
+		       &(struct gate_seeded){5, 2, 3, 3}, SOON, &err),
 	    OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).free, 3);
 	ck_assert_int_eq(rig_claim(&rig, "ann", 12).answer, GATE_EPOCH);
@@ -67,25 +68,63 @@ START_TEST(test_rebuild)
 }
 END_TEST
 
+/* Wiped (or restarted empty) between two calls of a rebuild: what is left is not
+ * made the sale's gate. */
+START_TEST(test_what_was_lost_is_not_published)
+{
+	static const uint32_t units[] = {2, 3};
+	struct order owner = sold("ann", 10, 1);
+	struct gate_seeded seeded = {3, 1, 2, 1};
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	ASSERT_OUT(rig.port.own(rig.port.ctx, epoch(2), &owner, 1, SOON, &err),
+	    OUT_DONE);
+	ASSERT_OUT(rig.port.seed(rig.port.ctx, epoch(2), units, 2, SOON, &err),
+	    OUT_DONE);
+	rig_do(&rig, "DEL {fg:5}:2:slot");
+	ASSERT_OUT(
+	    rig.port.publish(rig.port.ctx, epoch(2), &seeded, SOON, &err),
+	    OUT_NOT_DONE);
+	ck_assert(!rig_gauge(&rig).known);
+	ASSERT_OUT(rig.port.own(rig.port.ctx, epoch(2), &owner, 1, SOON, &err),
+	    OUT_DONE);
+	ASSERT_OUT(
+	    rig.port.publish(rig.port.ctx, epoch(2), &seeded, SOON, &err),
+	    OUT_DONE);
+	/* Its answer was lost, and a unit is taken: asked again, it stands. */
+	rig_do(&rig, "LPOP {fg:5}:2:free");
+	ASSERT_OUT(
+	    rig.port.publish(rig.port.ctx, epoch(2), &seeded, SOON, &err),
+	    OUT_DONE);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(test_publish_goes_only_forward)
 {
 	struct err err = ERR_INIT;
 	struct rig rig;
 
 	rig_open(&rig);
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10), 5, 2, SOON, &err),
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10),
+		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
 	/* Numbers, not text: 9 is before 10. */
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(9), 5, 2, SOON, &err),
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(9),
+		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_NOT_DONE);
 	ASSERT_SAYS("epoch 10 is in use");
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 10);
 	/* The one whose answer was lost is asked for again. */
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10), 5, 2, SOON, &err),
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10),
+		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
 	/* What somebody left in meta does not get into the next one. */
 	rig_do(&rig, "HSET {fg:5}:meta dropped 3");
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11), 5, 2, SOON, &err),
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11),
+		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 4);
 	rig_close(&rig);
@@ -153,6 +192,7 @@ START_TEST(test_largest_batches)
 	ASSERT_OUT(rig.port.own(rig.port.ctx, ref, owners, 1000, SOON, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:1:slot"), 1000);
+	ck_assert_int_eq(rig_do(&rig, "DEL {fg:5}:1:slot"), 1);
 	rig_sale(&rig, ref, 2500, 1);
 	ck_assert_int_eq(rig_do(&rig, "LLEN {fg:5}:1:free"), 2500);
 	ck_assert_str_eq(rig_text(&rig, "LINDEX {fg:5}:1:free 2499"), "2500");
@@ -209,12 +249,12 @@ START_TEST(test_shrink)
 	rig_release(&rig, "ann", 11, GATE_RELEASE_VOID);
 	rig_assert_free(&rig, "4 5 2");
 	ck_assert_uint_eq(stock(&rig, false, 5), 5);
-	/* 3 is leased: the stock cannot fall below it. */
-	ck_assert_uint_eq(stock(&rig, false, 1), 3);
-	rig_assert_free(&rig, "2");
-	ck_assert_uint_eq(rig_gauge(&rig).units, 3);
-	rig_release(&rig, "ann", 12, GATE_RELEASE_VOID);
+	/* 3 is leased: it goes when it is returned. */
 	ck_assert_uint_eq(stock(&rig, false, 1), 1);
+	rig_assert_free(&rig, "");
+	ck_assert_uint_eq(rig_gauge(&rig).units, 1);
+	ck_assert_uint_eq(rig_gauge(&rig).leased, 2);
+	rig_release(&rig, "ann", 12, GATE_RELEASE_VOID);
 	rig_assert_free(&rig, "");
 	ck_assert_uint_eq(stock(&rig, true, 2), 2);
 	rig_assert_free(&rig, "2");
@@ -259,6 +299,7 @@ END_TEST
 
 TESTS_MAIN("gate-building", UNIT("rebuild", test_rebuild),
     UNIT("publish", test_publish_goes_only_forward),
+    UNIT("publish-lost", test_what_was_lost_is_not_published),
     UNIT("seed-in-use", test_a_gate_in_use_is_not_seeded),
     UNIT("seed-twice", test_seed_twice_is_once),
     UNIT("batches", test_largest_batches), UNIT("grow", test_grow),

@@ -159,10 +159,10 @@ START_TEST(test_restarted_while_idle)
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
 	rig_claim(&rig, "ann", 10);
-	rig.port.confirm(rig.port.ctx, ref, &id);
+	rig.port.confirm(rig.port.ctx, ref, &id, 1);
 	rig.port.flush(rig.port.ctx);
 	server_kill(&rig);
-	rig.port.confirm(rig.port.ctx, ref, &id);
+	rig.port.confirm(rig.port.ctx, ref, &id, 1);
 	rig.port.flush(rig.port.ctx); /* into the void */
 	server_start("");
 	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_DONE);

@@ -162,7 +162,8 @@ void rig_sale(
 		    OUT_DONE);
 	}
 	ASSERT_OUT(
-	    rig->port.publish(rig->port.ctx, of, units, limit, SOON, &err),
+	    rig->port.publish(rig->port.ctx, of,
+		&(struct gate_seeded){units, limit, units, 0}, SOON, &err),
 	    OUT_DONE);
 }
 
@@ -216,11 +217,27 @@ struct gate_ticket rig_claim(struct rig *rig, const char *who, unsigned id)
 	return rig_claim_chain(rig, who, &chain);
 }
 
+/* The unit that a claim holds, 0: none. */
+static uint32_t unit_of(struct rig *rig, const struct claim_id *claim)
+{
+	struct gate_lease leases[100];
+	struct err err = ERR_INIT;
+	size_t n = 0;
+
+	ASSERT_OUT(rig->port.leases(rig->port.ctx, ref, ARRAY_LEN(leases), SOON,
+		       leases, &n, &err),
+	    OUT_DONE);
+	for (size_t i = 0; i < n; i++)
+		if (claim_eq(&leases[i].claim, claim))
+			return leases[i].unit;
+	return 0;
+}
+
 void rig_confirm(struct rig *rig, unsigned id)
 {
 	struct claim_id claim = rig_id(id);
 
-	rig->port.confirm(rig->port.ctx, ref, &claim);
+	rig->port.confirm(rig->port.ctx, ref, &claim, unit_of(rig, &claim));
 	rig_gauge(rig); /* reads the confirm's reply before its own */
 }
 

@@ -93,6 +93,9 @@ void it_wait_blocked(MYSQL *root);
 
 /* An open sale of epoch 1, 100 units, limit 2, without a window. */
 struct sale it_sale(MYSQL *root);
+/* That sale as somebody read it when its epoch was another; epoch 2 is a rebuild's.
+ * Valid until the next call. */
+const struct sale *it_seen(const struct sale *sale, uint32_t epoch);
 /* A sold order for it, of a claim that no other test has. */
 struct order it_order(const struct sale *sale, uint32_t unit, const char *who);
 

@@ -102,6 +102,14 @@ static void scene_sold_out(struct world *w)
 	stock_sell_out(w);
 }
 
+/* More stock than the gate was told of: it has sold all that it knows. */
+static void scene_gate_behind_stock(struct world *w)
+{
+	stock_sell_out(w);
+	w->sale.stock++;
+	world_sale_put(w);
+}
+
 /* alice owns one of them and asks again. */
 static void scene_sold_out_owner(struct world *w)
 {
@@ -143,8 +151,8 @@ static void scene_rebuilding(struct world *w)
 	struct err err;
 	bool won;
 
-	ck_assert_int_eq(w->ledger.epoch_begin(w->ledger.ctx, w->sale.id,
-			     w->sale.epoch, INT64_MAX, &won, &err),
+	ck_assert_int_eq(w->ledger.epoch_begin(
+			     w->ledger.ctx, &w->sale, INT64_MAX, &won, &err),
 	    OUT_DONE);
 	ck_assert(won);
 }
@@ -234,10 +242,11 @@ static void scene_unit_resurrected(struct world *w)
 			(struct gate_ref){w->sale.id, w->sale.epoch}, &unit, 1,
 			INT64_MAX, &err),
 		    OUT_DONE);
-	ck_assert_int_eq(
-	    w->gate.publish(w->gate.ctx,
-		(struct gate_ref){w->sale.id, w->sale.epoch}, w->sale.stock,
-		w->sale.per_customer, INT64_MAX, &err),
+	ck_assert_int_eq(w->gate.publish(w->gate.ctx,
+			     (struct gate_ref){w->sale.id, w->sale.epoch},
+			     &(struct gate_seeded){w->sale.stock,
+				 w->sale.per_customer, w->sale.stock, 0},
+			     INT64_MAX, &err),
 	    OUT_DONE);
 	(void)rebuilt;
 }
@@ -256,10 +265,11 @@ static void scene_slot_forgotten(struct world *w)
 			(struct gate_ref){w->sale.id, w->sale.epoch}, &unit, 1,
 			INT64_MAX, &err),
 		    OUT_DONE);
-	ck_assert_int_eq(
-	    w->gate.publish(w->gate.ctx,
-		(struct gate_ref){w->sale.id, w->sale.epoch}, w->sale.stock,
-		w->sale.per_customer, INT64_MAX, &err),
+	ck_assert_int_eq(w->gate.publish(w->gate.ctx,
+			     (struct gate_ref){w->sale.id, w->sale.epoch},
+			     &(struct gate_seeded){w->sale.stock,
+				 w->sale.per_customer, w->sale.stock - 1, 0},
+			     INT64_MAX, &err),
 	    OUT_DONE);
 }
 
@@ -296,6 +306,8 @@ static const struct row rows[] = {
 	false},
     {"every attempt void", scene_key_spent, {{0}}, VERDICT_KEY_SPENT, 0, false},
     {"sold out", scene_sold_out, {{0}}, VERDICT_SOLD_OUT, 0, false},
+    {"gate knows fewer units than the ledger", scene_gate_behind_stock, {{0}},
+	VERDICT_TRY_AGAIN, 0, true},
     {"owner never hears sold out", scene_sold_out_owner, {{0}},
 	VERDICT_REPLAYED, 0, false},
     {"last unit undecided", scene_last_leased, {{0}}, VERDICT_TRY_AGAIN, 0,
@@ -542,6 +554,8 @@ START_TEST(test_every_step)
 	rebuild_if_lost(&w);
 	if (row->scene == scene_unit_resurrected)
 		resurrected_drain(&w);
+	if (row->scene == scene_gate_behind_stock)
+		w.sale.stock--, world_sale_put(&w);
 	world_audit(&w, &report);
 	ck_assert_msg(audit_clean(&report),
 	    "%s: %llu faults, first: unit %u %s", row->name,

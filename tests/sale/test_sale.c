@@ -465,6 +465,67 @@ END_TEST
 
 /* ---- table ------------------------------------------------------------------------------ */
 
+/* One unit drawn twice from a stuffed list: two claims hold it. */
+START_TEST(test_audit_finds_a_unit_leased_twice)
+{
+	struct audit_report report;
+	struct claim_chain chain;
+	struct gate_ticket ticket;
+	struct world w;
+
+	world_init(&w, 1, 1);
+	mem_gate_stuff(w.mem_gate, w.sale.id, 1);
+	lease_leave(&w, "alice", &chain, &ticket);
+	lease_leave(&w, "bob", &chain, &ticket);
+	world_audit(&w, &report);
+	ck_assert(!audit_clean(&report));
+	ck_assert_uint_eq(report.faults[UNIT_TWICE_LEASED], 1);
+	world_fini(&w);
+}
+END_TEST
+
+/* The gate is wiped between seed and publish: no gate is better than one with
+ * units missing, whose owners would hear "sold out". */
+START_TEST(test_rebuild_wiped_in_the_middle)
+{
+	struct gate_ref ref;
+	struct gate_seeded seeded = {3, 1, 3, 0};
+	static const uint32_t units[] = {1, 2, 3};
+	struct world w;
+	struct err err;
+
+	world_init(&w, 3, 1);
+	ref = (struct gate_ref){w.sale.id, w.sale.epoch + 1};
+	ck_assert_int_eq(
+	    w.gate.seed(w.gate.ctx, ref, units, 3, INT64_MAX, &err), OUT_DONE);
+	mem_gate_flushall(w.mem_gate);
+	ck_assert_int_eq(
+	    w.gate.publish(w.gate.ctx, ref, &seeded, INT64_MAX, &err),
+	    OUT_NOT_DONE);
+	world_fini(&w);
+}
+END_TEST
+
+/* Somebody closed the sale after it was read: a rebuild must not open it. */
+START_TEST(test_rebuild_of_a_sale_that_was_closed)
+{
+	struct rebuild_result result;
+	struct sale seen;
+	struct world w;
+
+	world_init(&w, 3, 1);
+	seen = w.sale;
+	w.sale.state = SALE_STATE_CLOSED;
+	world_sale_put(&w);
+	w.sale = seen;
+	ck_assert_int_eq(rebuild(&w, &result), OUT_DONE);
+	ck_assert(!result.won);
+	world_sale_get(&w);
+	ck_assert_int_eq(w.sale.state, SALE_STATE_CLOSED);
+	world_fini(&w);
+}
+END_TEST
+
 START_TEST(test_table)
 {
 	static struct sale_table table;
@@ -516,4 +577,8 @@ TESTS_MAIN("sale", UNIT("slugs", test_slugs), UNIT("customers", test_customers),
     UNIT("rebuild-loss", test_rebuild_after_loss),
     UNIT("rebuild-race", test_rebuild_one_winner),
     UNIT_TABLE("rebuild-faults", test_rebuild_faults, 9),
-    UNIT("audit", test_audit_finds), UNIT("table", test_table))
+    UNIT("rebuild-wiped", test_rebuild_wiped_in_the_middle),
+    UNIT("rebuild-closed", test_rebuild_of_a_sale_that_was_closed),
+    UNIT("audit", test_audit_finds),
+    UNIT("audit-leased-twice", test_audit_finds_a_unit_leased_twice),
+    UNIT("table", test_table))
