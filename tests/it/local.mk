@@ -3,6 +3,7 @@
 it_tests = \
 	%reldir%/api.it \
 	%reldir%/ctl.it \
+	%reldir%/fronts.it \
 	%reldir%/kill.it \
 	%reldir%/roundtrips.it \
 	%reldir%/rush.it \
@@ -11,7 +12,7 @@ it_tests = \
 dist_check_SCRIPTS += $(it_tests)
 TESTS += $(it_tests)
 EXTRA_DIST += %reldir%/lib.sh
-EXTRA_DIST += scripts/stack scripts/prepare.sh scripts/check-history
-tests/it/api.log tests/it/ctl.log tests/it/kill.log tests/it/roundtrips.log \
+EXTRA_DIST += scripts/stack scripts/fronts.sh scripts/prepare.sh scripts/check-history
+tests/it/api.log tests/it/ctl.log tests/it/fronts.log tests/it/kill.log tests/it/roundtrips.log \
 tests/it/rush.log tests/it/startup.log tests/it/stuffed.log: \
 	flashgate flashgatectl flashgate-rush
