@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,6 +31,13 @@ static bool is_listening(int fd)
 bool pool_listen_given(void)
 {
 	return is_listening(STDIN_FILENO);
+}
+
+void pool_descriptors_private(void)
+{
+	/* Before Linux 5.11 it stays as it was; what we use is done one by one
+	 * in any case. */
+	(void)!close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 static bool judge(int fd, struct err *err)

@@ -28,6 +28,7 @@ static bool address_parse(
     struct strv text, struct pool_peer_net *net, struct err *err)
 {
 	char word[INET6_ADDRSTRLEN];
+	struct strv whole = text;
 	struct strv host = strv_cut(&text, '/');
 	struct in_addr v4;
 	uint64_t bits = 128;
@@ -47,7 +48,7 @@ static bool address_parse(
 		err_set(err, EINVAL,
 		    "\"" STRV_FMT "\" is not an IPv4 or IPv6 address, or "
 		    "address/bits",
-		    STRV_ARG(host));
+		    STRV_ARG(whole));
 	return good;
 }
 

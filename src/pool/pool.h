@@ -77,6 +77,9 @@ struct pool_listen_conf {
 	bool alone; /* refuse an inherited one that another process locked so */
 };
 
+/* Whatever our launcher left open, no program that we start shall have it. */
+void pool_descriptors_private(void);
+
 /* True when our launcher put a listening socket on descriptor 0. */
 bool pool_listen_given(void);
 

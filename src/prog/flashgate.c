@@ -372,6 +372,7 @@ static int run(const struct launch *launch)
 	struct settings settings;
 	struct err err = ERR_INIT;
 
+	pool_descriptors_private();
 	if (!settings_load(launch->path, &settings, &err)) {
 		bad_settings_log(&settings, &err);
 		return EX_CONFIG;
