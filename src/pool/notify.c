@@ -113,6 +113,9 @@ void pool_notify_ready(struct notify *notify)
 	say(notify, "READY=1");
 	notify->ready = true;
 	notify->status_ns = mono_ns();
+	/* Its clock begins with READY=1; a child that has just said so itself
+	 * may not have got to its first wait. */
+	notify->feed_ns = notify->status_ns + notify->watchdog_ns;
 }
 
 void pool_notify_reloading(struct notify *notify)

@@ -12,25 +12,43 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static bool limit_set(
-    int resource, const char *name, int64_t value, struct err *err)
+/* Only root may raise the hard limit, and lowering it helps nobody. */
+static void limit_put(struct rlimit *limit, int64_t value)
+{
+	limit->rlim_cur = (rlim_t)value;
+	if (limit->rlim_max < limit->rlim_cur)
+		limit->rlim_max = limit->rlim_cur;
+}
+
+static bool files_limit(int64_t value, struct err *err)
 {
 	struct rlimit limit;
 
 	if (value < 0)
 		return true;
-	if (getrlimit(resource, &limit) != 0) {
-		err_set_errno(err, "%s", name);
-		return false;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit_put(&limit, value);
+		if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+			return true;
 	}
-	limit.rlim_cur = (rlim_t)value;
-	/* Only root may raise the hard one, and lowering it helps nobody. */
-	if (limit.rlim_max < limit.rlim_cur)
-		limit.rlim_max = limit.rlim_cur;
-	if (setrlimit(resource, &limit) == 0)
-		return true;
 	err_set_errno(
-	    err, "%s = %lld (ulimit -H allows less)", name, (long long)value);
+	    err, "rlimit_files = %lld (see ulimit -Hn)", (long long)value);
+	return false;
+}
+
+static bool core_limit(int64_t value, struct err *err)
+{
+	struct rlimit limit;
+
+	if (value < 0)
+		return true;
+	if (getrlimit(RLIMIT_CORE, &limit) == 0) {
+		limit_put(&limit, value);
+		if (setrlimit(RLIMIT_CORE, &limit) == 0)
+			return true;
+	}
+	err_set_errno(
+	    err, "rlimit_core = %lld (see ulimit -Hc)", (long long)value);
 	return false;
 }
 
@@ -43,9 +61,8 @@ bool pool_rights_before(const struct pool_rights *rights, struct err *err)
 		err_set_errno(err, "process.priority = %d", rights->priority);
 		return false;
 	}
-	return limit_set(
-		   RLIMIT_NOFILE, "rlimit_files", rights->rlimit_files, err) &&
-	       limit_set(RLIMIT_CORE, "rlimit_core", rights->rlimit_core, err);
+	return files_limit(rights->rlimit_files, err) &&
+	       core_limit(rights->rlimit_core, err);
 }
 
 /* ---- the environment ----------------------------------------------------- */
