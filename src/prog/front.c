@@ -34,13 +34,19 @@ bool front_judge(
     const struct settings *settings, struct front *out, struct err *err)
 {
 	*out = front_of(settings);
-	if (pool_listen_check(&out->listen, err) &&
-	    pool_peers_parse(settings->www.allowed_clients,
-		settings->www.allowed_uids, &out->peers, err) &&
-	    pool_user_check(out->user, out->group, err))
-		return true;
-	err_wrap(err, "[www]");
-	return false;
+	if (!pool_listen_check(&out->listen, err) ||
+	    !pool_peers_parse(settings->www.allowed_clients,
+		settings->www.allowed_uids, &out->peers, err) ||
+	    !pool_user_check(out->user, out->group, err)) {
+		err_wrap(err, "[www]");
+		return false;
+	}
+	if (out->listen.address[0] == '@' && out->peers.nuids == 0)
+		log_warning("[www] listen = %s: everybody on this host may "
+			    "connect, and so be any customer: set "
+			    "listen.allowed_uids",
+		    out->listen.address);
+	return true;
 }
 
 void front_take_given(struct front *front)
