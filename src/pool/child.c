@@ -9,6 +9,7 @@
 #include "pool/loop.h"
 #include "pool/policy.h"
 #include "pool/report.h"
+#include "pool/rights.h"
 #include "pool/signals.h"
 #include "base/log.h"
 
@@ -71,6 +72,8 @@ static void strangers_close(
 /* False when the master is gone already. */
 static bool bind_to_master(const struct heritage *from)
 {
+	if (from->master == 0)
+		return true;
 	/* A belt beside the lifeline.  After the change of user, which resets
 	 * it; then a look, for it says nothing of a master already dead. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
@@ -83,7 +86,9 @@ static bool become(const struct heritage *from, const struct pool_child *child,
 {
 	char title[16]; /* all that the kernel takes */
 
-	if (geteuid() == 0 && !pool_ident_drop(from->ident, err))
+	if (!pool_rights_before(from->conf->rights, err) ||
+	    (geteuid() == 0 && !pool_ident_drop(from->ident, err)) ||
+	    !pool_rights_after(from->conf->rights, err))
 		return false;
 	snprintf(title, sizeof(title), "fg:%.12s", child->group->name);
 	prctl(PR_SET_NAME, title);
@@ -111,10 +116,13 @@ static bool start(const struct heritage *from, struct pool_child *child,
 		err_set(err, 0, "the master died");
 		return false;
 	}
-	return app->open == NULL || app->open(app->ctx, child, err);
+	if (app->open == NULL || app->open(app->ctx, child, err))
+		return true;
+	pool_loop_close(loop);
+	return false;
 }
 
-static int live(const struct heritage *from, struct pool_child *child)
+int pool_child_live(const struct heritage *from, struct pool_child *child)
 {
 	const struct pool_app *app = child->group->app;
 	struct err err = ERR_INIT;
@@ -150,5 +158,5 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	pool_signals_child();
 	strangers_close(from, group);
 	log_set_role(group->name);
-	_exit(live(from, &child));
+	_exit(pool_child_live(from, &child));
 }

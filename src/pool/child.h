@@ -17,7 +17,7 @@ struct heritage {
 	const struct pool_conf *conf;
 	const struct ident *ident; /* whom to become */
 	struct board *board;
-	pid_t master;
+	pid_t master; /* 0: none, see pool_single() */
 	/* For the child. */
 	int lifeline_read; /* end of file: the master is gone */
 	int report_write;
@@ -50,6 +50,11 @@ struct pool_child {
 
 void pool_child_main(
     const struct heritage *from, const struct birth *birth) ATTR_NORETURN;
+
+/* The part of it after everything foreign is closed: from becoming nobody to
+ * close().  An exit code; why it is not 0 is on the board. */
+int pool_child_live(
+    const struct heritage *from, struct pool_child *child) ATTR_MUSTUSE;
 
 /* True when the child has served as many requests as it may. */
 static inline bool pool_child_is_spent(const struct pool_child *child)

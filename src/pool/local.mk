@@ -7,15 +7,20 @@ libpool_a_SOURCES = \
 	%reldir%/conns.c %reldir%/conns.h \
 	%reldir%/drain.c \
 	%reldir%/ident.c %reldir%/ident.h \
+	%reldir%/inherit.c %reldir%/inherit.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
 	%reldir%/master.c %reldir%/master.h \
+	%reldir%/notify.c %reldir%/notify.h \
+	%reldir%/peers.c %reldir%/peers.h \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/pool.h \
 	%reldir%/report.c %reldir%/report.h \
+	%reldir%/rights.c %reldir%/rights.h \
 	%reldir%/serve.c \
 	%reldir%/signals.c %reldir%/signals.h \
+	%reldir%/single.c \
 	%reldir%/spawn.c \
 	%reldir%/stop.c %reldir%/stop.h
 EXTRA_DIST += %reldir%/.may_include

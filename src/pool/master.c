@@ -192,6 +192,8 @@ static void stop_do(struct master *master, enum stop_event event)
 	case STOP_SEND_TERM:
 		log_notice("stopping: %u children have %u ms to finish",
 		    alive(master), master->conf->control_timeout_ms);
+		pool_notify_stopping(
+		    &master->notify, master->conf->control_timeout_ms);
 		children_signal(master, SIGTERM);
 		break;
 	case STOP_SEND_KILL:
@@ -261,6 +263,7 @@ static void complete_tell(struct master *master)
 		return;
 	master->complete = true;
 	log_notice("ready: %u children", alive(master));
+	pool_notify_ready(&master->notify);
 	if (master->conf->ready != NULL)
 		master->conf->ready(master->conf->ready_ctx);
 }
@@ -296,14 +299,30 @@ static void events_take(struct master *master, int64_t until_ns)
 	}
 }
 
+/* Tells systemd how it goes; when it wants to hear again. */
+static int64_t notify_turn(struct master *master)
+{
+	struct notify_facts facts = {
+	    .board = master->heritage.board, .now_ns = mono_ns()};
+
+	/* The first group is the service; the others help it. */
+	if (master->groups[0].conf->listen_fd >= 0)
+		facts.nslots = master->groups[0].conf->max_children;
+	facts.alive = master->groups[0].alive - master->groups[0].starting;
+	return pool_notify_turn(&master->notify, &facts);
+}
+
 static int run(struct master *master)
 {
-	int64_t until_ns;
+	int64_t until_ns, notify_ns;
 
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
 			until_ns = groups_fill(master);
 			complete_tell(master);
+			notify_ns = notify_turn(master);
+			if (notify_ns < until_ns)
+				until_ns = notify_ns;
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;
@@ -356,6 +375,7 @@ int pool_run(const struct pool_conf *conf)
 	};
 	pool_stop_init(&master.stop, conf->control_timeout_ms);
 	pool_signals_master();
+	pool_notify_open(&master.notify);
 	if (prepare(&master, &exit_code, &err)) {
 		exit_code = run(&master);
 		if (conf->pid_file != NULL)
@@ -363,7 +383,9 @@ int pool_run(const struct pool_conf *conf)
 		log_notice("stopped");
 	} else {
 		log_alert("%s", err.text);
+		pool_notify_status(&master.notify, err.text);
 	}
+	pool_notify_close(&master.notify);
 	master_free(&master);
 	return exit_code;
 }

@@ -13,6 +13,7 @@
 #include "pool/board.h"
 #include "pool/child.h"
 #include "pool/ident.h"
+#include "pool/notify.h"
 #include "pool/policy.h"
 #include "pool/pool.h"
 #include "pool/stop.h"
@@ -44,6 +45,7 @@ struct master {
 	size_t nchildren; /* slots */
 	uint32_t generation; /* births so far */
 	struct stop stop;
+	struct notify notify;
 	bool
 	    complete; /* every group was, at once; conf->ready has been called */
 };

@@ -15,6 +15,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -67,12 +68,27 @@ bool pool_peer_gone(int fd);
 
 /* How a listening socket is made; see flashgate.conf(5), "listen". */
 struct pool_listen_conf {
-	/* "/path", "ip:port", "[v6]:port", "port" */
+	/* "/path", "@abstract", "ip:port", "[v6]:port", "port"; or one that a
+	 * launcher made: "fd:N", "systemd:NAME", "systemd:" (its first) */
 	const char *address;
 	int backlog; /* -1: the system's maximum */
 	const char *owner, *group; /* name or number; NULL: ours */
 	mode_t mode; /* of a Unix socket */
+	bool alone; /* refuse an inherited one that another process locked so */
 };
+
+/* Whatever our launcher left open, no program that we start shall have it. */
+void pool_descriptors_private(void);
+
+/* True when our launcher put a listening socket on descriptor 0. */
+bool pool_listen_given(void);
+
+/*
+ * What can be said without binding: the form, the length of a path, whether
+ * owner and group exist.  False with `err`.
+ */
+bool pool_listen_check(
+    const struct pool_listen_conf *conf, struct err *err) ATTR_MUSTUSE;
 
 /*
  * Binds and listens: non-blocking, close-on-exec.  A Unix socket that somebody
@@ -85,6 +101,25 @@ int pool_listen_open(
  * is still that socket.
  */
 void pool_listen_close(const struct pool_listen_conf *conf, int fd);
+
+/* Who may connect; empty lists let everybody in who can. */
+#define POOL_PEERS_MAX 32
+
+struct pool_peers {
+	size_t nnets, nuids;
+	struct pool_peer_net {
+		struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
+		unsigned bits; /* that must be equal */
+	} nets[POOL_PEERS_MAX]; /* of a TCP socket */
+	uid_t uids[POOL_PEERS_MAX]; /* of a Unix socket */
+};
+
+/*
+ * Two lists separated by commas: addresses or address/bits of either family,
+ * users by name or number.  False with `err`, which names the entry.
+ */
+bool pool_peers_parse(const char *clients, const char *uids,
+    struct pool_peers *out, struct err *err) ATTR_MUSTUSE;
 
 struct pool_group {
 	const char *name; /* in logs and process titles */
@@ -99,11 +134,26 @@ struct pool_group {
 	/* Kept connections a child holds at most; above that it closes those
 	 * that were not used for the longest time. */
 	unsigned keep_max;
+	const struct pool_peers *peers; /* NULL: everybody */
 };
+
+/* What a child may do and see besides its user. */
+struct pool_rights {
+	int priority; /* nice value; 0: the master's */
+	int64_t rlimit_files; /* RLIMIT_NOFILE; -1: the master's */
+	int64_t rlimit_core; /* RLIMIT_CORE, bytes; -1: the master's */
+	bool dumpable; /* PR_SET_DUMPABLE */
+	bool clear_env; /* of its environment only PATH and LIBFCGI_* stay */
+};
+
+/* Do user and group exist?  Either may be NULL. */
+bool pool_user_check(
+    const char *user, const char *group, struct err *err) ATTR_MUSTUSE;
 
 #define POOL_GROUPS_MAX 8
 
 struct pool_conf {
+	/* The first is the service: its progress feeds systemd's watchdog. */
 	const struct pool_group *groups;
 	size_t ngroups;
 	const char *pid_file; /* NULL: none */
@@ -111,6 +161,7 @@ struct pool_conf {
 	unsigned control_timeout_ms;
 	/* Children run as this user and group when the master is root. */
 	const char *user, *group;
+	const struct pool_rights *rights; /* NULL: as the master's */
 	/* Called in the master once every group is complete for the first time;
 	 * may be NULL. */
 	void (*ready)(void *ctx);
@@ -128,5 +179,13 @@ struct pool_conf {
  * signals named above stay blocked: the caller tidies up and exits.
  */
 int pool_run(const struct pool_conf *conf);
+
+/*
+ * One child of the one group of `conf`, in this process and without a master:
+ * for a manager that starts and stops processes itself (mod_fcgid).  TERM, QUIT
+ * or INT let it finish what it has begun; USR1 reopens the log; max_requests
+ * must be 0.  Returns an exit code as above; `err` is in the log.
+ */
+int pool_single(const struct pool_conf *conf);
 
 #endif

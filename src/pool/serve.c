@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/loop.h"
+#include "pool/peers.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -208,11 +209,23 @@ static void serve_new(struct loop *loop, int fd)
 
 void pool_serve_accept(struct loop *loop)
 {
-	int fd =
-	    accept4(loop->child->group->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	const struct pool_group *group = loop->child->group;
+	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(from);
+	int fd = accept4(
+	    group->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 
 	if (fd < 0) {
 		accept_failed(loop, errno);
+		return;
+	}
+	if (!pool_peers_allow(group->peers, fd, &from)) {
+		static struct log_rate rate;
+
+		log_limited(&rate, LOG_LEVEL_WARNING,
+		    "a connection was refused: its peer is not in "
+		    "listen.allowed_clients or listen.allowed_uids");
+		close(fd);
 		return;
 	}
 	if (!socket_prepare(loop, fd)) {

@@ -4,8 +4,11 @@
 
 #include "base/log.h"
 #include "pool/pool.h"
+#include "prog/daemon.h"
+#include "prog/front.h"
 #include "prog/keeper.h"
 #include "prog/settings.h"
+#include "prog/single.h"
 #include "prog/wire.h"
 #include "prog/worker.h"
 
@@ -30,6 +33,14 @@ enum action {
 	ACTION_USAGE
 };
 
+/* Who runs, and where; see flashgate(8), "Launching". */
+struct launch {
+	const char *path; /* of the settings */
+	bool single; /* one worker, no master */
+	bool services; /* no worker */
+	bool daemon;
+};
+
 /* The one table of flags: parser and --help live off it; the manual page is
  * checked against --help. */
 static const struct flag {
@@ -44,7 +55,13 @@ static const struct flag {
 	"test the settings and exit; -tt prints them as well"},
     {'c', "check", NULL, ACTION_CHECK,
 	"ask Redis and MySQL whether they will do, and exit"},
-    {'F', "foreground", NULL, ACTION_RUN, "stay in the foreground (always so)"},
+    {'F', "foreground", NULL, ACTION_RUN, "stay in the foreground (default)"},
+    {'D', "daemonize", NULL, ACTION_RUN,
+	"go to the background once it serves, or fail"},
+    {'s', "single", NULL, ACTION_RUN,
+	"one worker without a master (Apache mod_fcgid)"},
+    {'S', "services", NULL, ACTION_RUN,
+	"the keeper only, beside --single workers"},
     {'i', "info", NULL, ACTION_INFO, "say what this build is made of"},
     {'v', "version", NULL, ACTION_VERSION, "print the version"},
     {'h', "help", NULL, ACTION_HELP, "this text"},
@@ -52,7 +69,10 @@ static const struct flag {
 
 static void help_print(FILE *out)
 {
-	fputs("usage: flashgate [-y FILE] [-t | -tt | --check]\n\n", out);
+	fputs("usage: flashgate [-y FILE] [-t | -tt | --check]\n"
+	      "       flashgate [-y FILE] [-D] [--services]\n"
+	      "       flashgate [-y FILE] --single\n\n",
+	    out);
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 		char left[40];
 
@@ -66,7 +86,36 @@ static void help_print(FILE *out)
 	    out);
 }
 
-static enum action arguments_read(int argc, char **argv, const char **path)
+static void flag_take(struct launch *launch, int letter, const char *argument)
+{
+	switch (letter) {
+	case 'y':
+		launch->path = argument;
+		break;
+	case 'F':
+		launch->daemon = false;
+		break;
+	case 'D':
+		launch->daemon = true;
+		break;
+	case 's':
+		launch->single = true;
+		break;
+	case 'S':
+		launch->services = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* A lone worker belongs to who started it. */
+static bool launch_makes_sense(const struct launch *launch)
+{
+	return !launch->single || (!launch->services && !launch->daemon);
+}
+
+static enum action arguments_read(int argc, char **argv, struct launch *launch)
 {
 	struct option longs[ARRAY_LEN(flags) + 1] = {{0}};
 	char shorts[3 * ARRAY_LEN(flags) + 1] = "";
@@ -87,8 +136,7 @@ static enum action arguments_read(int argc, char **argv, const char **path)
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (letter == '?')
 			return ACTION_USAGE;
-		if (letter == 'y')
-			*path = optarg;
+		flag_take(launch, letter, optarg);
 		for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 			if (flags[i].letter != letter ||
 			    flags[i].action == ACTION_RUN)
@@ -98,7 +146,8 @@ static enum action arguments_read(int argc, char **argv, const char **path)
 				     : flags[i].action;
 		}
 	}
-	return optind == argc ? action : ACTION_USAGE;
+	return optind == argc && launch_makes_sense(launch) ? action
+							    : ACTION_USAGE;
 }
 
 static void info_print(void)
@@ -152,12 +201,28 @@ static bool stores_judge(const struct settings *settings, FILE *out)
 	return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;
 }
 
+struct server {
+	const struct settings *settings;
+	const struct launch *launch;
+	struct front front;
+	struct token_keys keys;
+	struct sale_table *table; /* shared */
+	struct worker *worker;
+	struct keeper *keeper;
+	int listen_fd;
+};
+
 static void ready_tell(void *ctx)
 {
-	const struct settings *settings = ctx;
+	const struct server *server = ctx;
 
-	log_notice("ready: %lld workers on %s",
-	    (long long)settings->www.max_children, settings->www.listen);
+	if (server->launch->services)
+		log_notice("ready: services without workers");
+	else
+		log_notice("ready: %lld workers on %s",
+		    (long long)server->settings->www.max_children,
+		    server->front.listen.address);
+	daemon_ready();
 }
 
 static const char *text_or_null(const char *text)
@@ -165,95 +230,197 @@ static const char *text_or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
-static int groups_run(const struct settings *settings, int listen_fd,
-    struct worker *worker, struct keeper *keeper)
+static int groups_run(struct server *server)
 {
-	struct pool_app worker_does = worker_app(worker);
-	struct pool_app keeper_does = keeper_app(keeper);
+	const struct settings *settings = server->settings;
+	struct pool_app worker_does = worker_app(server->worker);
+	struct pool_app keeper_does = keeper_app(server->keeper);
 	struct pool_group groups[] = {
 	    {.name = "worker",
 		.app = &worker_does,
-		.listen_fd = listen_fd,
+		.listen_fd = server->listen_fd,
 		.max_children = (unsigned)settings->www.max_children,
 		.max_requests = (uint64_t)settings->www.max_requests,
 		.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
-		.keep_max = (unsigned)settings->www.keep_connections},
+		.keep_max = (unsigned)settings->www.keep_connections,
+		.peers = &server->front.peers},
 	    {.name = "keeper",
 		.app = &keeper_does,
 		.listen_fd = -1,
 		.max_children = 1},
 	};
-	struct settings copy = *settings;
-	struct pool_conf conf = {.groups = groups,
-	    .ngroups = ARRAY_LEN(groups),
+	size_t without = server->launch->services ? 1 : 0;
+	struct pool_conf conf = {.groups = groups + without,
+	    .ngroups = ARRAY_LEN(groups) - without,
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
 		(unsigned)settings->global.process_control_timeout_ms,
-	    .user = text_or_null(settings->www.user),
-	    .group = text_or_null(settings->www.group),
+	    .user = server->front.user,
+	    .group = server->front.group,
+	    .rights = &server->front.rights,
 	    .ready = ready_tell,
-	    .ready_ctx = &copy};
+	    .ready_ctx = server};
 
 	return pool_run(&conf);
 }
 
-static int server_run(const struct settings *settings)
+static bool memory_take(struct server *server)
 {
-	struct pool_listen_conf listen = {.address = settings->www.listen,
-	    .backlog = (int)settings->www.listen_backlog,
-	    .owner = text_or_null(settings->www.listen_owner),
-	    .group = text_or_null(settings->www.listen_group),
-	    .mode = settings->www.listen_mode};
-	struct token_keys keys;
-	struct err err = ERR_INIT;
-	struct sale_table *table;
-	struct worker *worker;
-	struct keeper *keeper;
-	int listen_fd, code;
-
-	if (geteuid() == 0 && settings->www.user[0] == '\0') {
-		log_error(
-		    "started by root, and [www] user does not say who "
-		    "workers are to be; write user = root if you mean it");
-		return EX_CONFIG;
-	}
-	if (!wire_token_keys(settings, &keys, &err)) {
-		log_error("%s", err.text);
-		return EX_CONFIG;
-	}
-	if (!stores_judge(settings, NULL))
-		return EX_CONFIG;
-	listen_fd = pool_listen_open(&listen, &err);
-	if (listen_fd < 0) {
-		log_error("[www] listen: %s", err.text);
-		return EX_CONFIG;
-	}
-	table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
+	server->table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	worker = worker_new(settings, table, &keys);
-	keeper = keeper_new(settings, table);
-	if (table == MAP_FAILED || worker == NULL || keeper == NULL) {
+	if (server->table == MAP_FAILED)
+		return false;
+	sale_table_init(server->table);
+	server->worker =
+	    worker_new(server->settings, server->table, &server->keys);
+	server->keeper = keeper_new(server->settings, server->table);
+	return server->worker != NULL && server->keeper != NULL;
+}
+
+static bool listen_open(struct server *server)
+{
+	struct err err = ERR_INIT;
+
+	server->listen_fd = -1;
+	if (server->launch->services)
+		return true;
+	/* As a master we are the only one. */
+	server->front.listen.alone = true;
+	server->listen_fd = pool_listen_open(&server->front.listen, &err);
+	if (server->listen_fd < 0)
+		log_error("[www] listen: %s", err.text);
+	return server->listen_fd >= 0;
+}
+
+static int master_run(struct server *server)
+{
+	struct err err = ERR_INIT;
+	int code;
+
+	if (geteuid() == 0 && server->settings->www.user[0] == '\0') {
+		log_error(
+		    "started by root, and [www] user does not say who workers "
+		    "are to be; write user = root if you mean it");
+		return EX_CONFIG;
+	}
+	if (!stores_judge(server->settings, NULL) || !listen_open(server))
+		return EX_CONFIG;
+	if (!memory_take(server)) {
 		log_error("out of memory");
 		return EX_SOFTWARE;
 	}
-	sale_table_init(table);
-	code = groups_run(settings, listen_fd, worker, keeper);
-	pool_listen_close(&listen, listen_fd);
-	worker_free(&worker);
-	keeper_free(&keeper);
-	munmap(table, sale_table_bytes());
-	explicit_bzero(&keys, sizeof(keys));
+	if (server->launch->daemon && !daemon_detach(&err)) {
+		log_error("%s", err.text);
+		return EX_SOFTWARE;
+	}
+	code = groups_run(server);
+	if (server->listen_fd >= 0)
+		pool_listen_close(&server->front.listen, server->listen_fd);
+	worker_free(&server->worker);
+	keeper_free(&server->keeper);
+	munmap(server->table, sale_table_bytes());
 	return code;
+}
+
+/* Everything that is wrong and needs no store to know it: said within
+ * milliseconds, for spawn-fcgi waits 100 of them. */
+static bool settings_judge(const struct settings *settings, struct front *front,
+    struct token_keys *keys, struct err *err)
+{
+	return front_judge(settings, front, err) &&
+	       wire_token_keys(settings, keys, err);
+}
+
+static int server_run(
+    const struct settings *settings, const struct launch *launch)
+{
+	struct server server = {.settings = settings, .launch = launch};
+	struct err err = ERR_INIT;
+	int code;
+
+	if (!settings_judge(settings, &server.front, &server.keys, &err)) {
+		log_error("%s", err.text);
+		return EX_CONFIG;
+	}
+	if (launch->daemon && settings->global.error_log[0] == '\0') {
+		log_error("[global] error_log: a daemon needs one");
+		return EX_CONFIG;
+	}
+	if (launch->daemon && !daemon_start(settings->global.error_log, &err)) {
+		log_error("%s", err.text);
+		return EX_SOFTWARE;
+	}
+	if (!launch->services)
+		front_take_given(&server.front);
+	code = launch->single
+		   ? single_run(settings, &server.front, &server.keys)
+		   : master_run(&server);
+	explicit_bzero(&server.keys, sizeof(server.keys));
+	return code;
+}
+
+/* The log that the settings name, if they came so far: who started us may have
+ * sent standard error to /dev/null. */
+static void bad_settings_log(
+    const struct settings *settings, const struct err *why)
+{
+	struct err err = ERR_INIT;
+
+	log_error("%s", why->text);
+	if (settings->global.error_log[0] != '\0' &&
+	    log_open(settings->global.error_log,
+		(enum log_level)settings->global.log_level, &err))
+		log_error("%s", why->text);
+}
+
+static int run(const struct launch *launch)
+{
+	struct settings settings;
+	struct err err = ERR_INIT;
+
+	pool_descriptors_private();
+	if (!settings_load(launch->path, &settings, &err)) {
+		bad_settings_log(&settings, &err);
+		return EX_CONFIG;
+	}
+	if (!log_open(settings.global.error_log,
+		(enum log_level)settings.global.log_level, &err)) {
+		log_error("[global] error_log: %s", err.text);
+		return EX_CONFIG;
+	}
+	return server_run(&settings, launch);
+}
+
+static int test(const char *path, enum action action)
+{
+	struct settings settings;
+	struct token_keys keys;
+	struct front front;
+	struct err err = ERR_INIT;
+
+	if (!settings_load(path, &settings, &err)) {
+		log_error("%s", err.text);
+		return EX_CONFIG;
+	}
+	if (action == ACTION_CHECK)
+		return stores_judge(&settings, stdout) ? EX_OK : EX_CONFIG;
+	if (action == ACTION_DUMP)
+		settings_dump(&settings, stdout);
+	if (!settings_judge(&settings, &front, &keys, &err)) {
+		log_error("%s: %s", path, err.text);
+		return EX_CONFIG;
+	}
+	explicit_bzero(&keys, sizeof(keys));
+	fprintf(stderr, "%s: settings are good\n", path);
+	return EX_OK;
 }
 
 int main(int argc, char **argv)
 {
-	const char *path = DEFAULT_CONF;
-	enum action action = arguments_read(argc, argv, &path);
-	struct settings settings;
-	struct token_keys keys;
-	struct err err = ERR_INIT;
+	struct launch launch = {.path = DEFAULT_CONF};
+	enum action action = arguments_read(argc, argv, &launch);
 
+	log_set_role("master");
 	switch (action) {
 	case ACTION_USAGE:
 		help_print(stderr);
@@ -268,32 +435,11 @@ int main(int argc, char **argv)
 		info_print();
 		return EX_OK;
 	case ACTION_RUN:
+		return run(&launch);
 	case ACTION_TEST:
 	case ACTION_DUMP:
 	case ACTION_CHECK:
 		break;
 	}
-	log_set_role("master");
-	if (!settings_load(path, &settings, &err)) {
-		log_error("%s", err.text);
-		return EX_CONFIG;
-	}
-	if (action == ACTION_DUMP)
-		settings_dump(&settings, stdout);
-	if (action == ACTION_TEST || action == ACTION_DUMP) {
-		if (!wire_token_keys(&settings, &keys, &err)) {
-			log_error("%s: %s", path, err.text);
-			return EX_CONFIG;
-		}
-		fprintf(stderr, "%s: settings are good\n", path);
-		return EX_OK;
-	}
-	if (action == ACTION_CHECK)
-		return stores_judge(&settings, stdout) ? EX_OK : EX_CONFIG;
-	if (!log_open(settings.global.error_log,
-		(enum log_level)settings.global.log_level, &err)) {
-		log_error("[global] error_log: %s", err.text);
-		return EX_CONFIG;
-	}
-	return server_run(&settings);
+	return test(launch.path, action);
 }

@@ -2,8 +2,12 @@
 noinst_LIBRARIES += libprog.a
 libprog_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
 libprog_a_SOURCES = \
+	%reldir%/daemon.c %reldir%/daemon.h \
+	%reldir%/front.c %reldir%/front.h \
 	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/own_table.c %reldir%/own_table.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
+	%reldir%/single.c %reldir%/single.h \
 	%reldir%/wire.c %reldir%/wire.h \
 	%reldir%/worker.c %reldir%/worker.h
 

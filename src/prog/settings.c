@@ -30,8 +30,12 @@ const struct setting settings_table[] = {
 	"stops. Then they are killed."},
 
     {"www", "listen", SETTING_TEXT, AT(www.listen), "", 0, 0, NULL, false,
-	"Where the web server finds the pool: /path of a Unix socket, "
-	"address:port, [v6 address]:port, or a port. Required."},
+	"Where the web server finds the pool: /path of a Unix socket, @name of "
+	"an abstract one, address:port, [v6 address]:port, or a port; or a "
+	"socket that somebody else made: fd:0 (spawn-fcgi, mod_fcgid, "
+	"lighttpd, h2o), fd:N, systemd:NAME, or systemd: for systemd's first. "
+	"A listening socket on descriptor 0 is used whatever stands here. "
+	"Required."},
     {"www", "listen.backlog", SETTING_NUMBER, AT(www.listen_backlog), "-1", -1,
 	65535, NULL, false,
 	"Connections that may wait to be accepted. -1: the system's maximum "
@@ -47,12 +51,41 @@ const struct setting settings_table[] = {
 	NULL, false,
 	"Permissions of the Unix socket. Whoever may connect may claim to be "
 	"any customer: give it to the web server alone."},
+    {"www", "listen.allowed_clients", SETTING_TEXT, AT(www.allowed_clients), "",
+	0, 0, NULL, false,
+	"Addresses that may connect over TCP, separated by commas: IPv4, "
+	"IPv6, or address/bits. Others are dropped before a byte is read. "
+	"Empty: everybody."},
+    {"www", "listen.allowed_uids", SETTING_TEXT, AT(www.allowed_uids), "", 0, 0,
+	NULL, false,
+	"Users, name or number, separated by commas, whose processes may "
+	"connect over a Unix socket; for an abstract one, which has no "
+	"permissions, the only guard. Empty: everybody who can."},
     {"www", "user", SETTING_TEXT, AT(www.user), "", 0, 0, NULL, false,
 	"User that children run as when the master is root, who must name "
 	"one: root itself only if that is what you mean."},
     {"www", "group", SETTING_TEXT, AT(www.group), "", 0, 0, NULL, false,
 	"Group that children run as when the master is root. Empty: the "
 	"user's."},
+    {"www", "process.priority", SETTING_NUMBER, AT(www.priority), "0", -20, 19,
+	NULL, false,
+	"Nice value of children; below 0 only where the master is root. 0: "
+	"the master's."},
+    {"www", "process.dumpable", SETTING_BOOL, AT(www.dumpable), "no", 0, 0,
+	NULL, false,
+	"Children may leave a core dump and be traced by their own user. Both "
+	"would show passwords and keys."},
+    {"www", "rlimit_files", SETTING_NUMBER, AT(www.rlimit_files), "-1", -1,
+	1048576, NULL, false,
+	"Descriptors that a child may have open (RLIMIT_NOFILE); "
+	"keep_connections "
+	"and 64 more are needed. -1: as the master's."},
+    {"www", "rlimit_core", SETTING_NUMBER, AT(www.rlimit_core), "-1", -1,
+	INT64_C(1) << 40, NULL, false,
+	"Bytes of a core dump (RLIMIT_CORE). -1: as the master's."},
+    {"www", "clear_env", SETTING_BOOL, AT(www.clear_env), "yes", 0, 0, NULL,
+	false,
+	"Children keep nothing of the environment but PATH and LIBFCGI_*."},
     {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0, "static", false,
 	"How the number of workers is kept: static is always "
 	"pm.max_children."},

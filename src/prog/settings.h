@@ -33,7 +33,12 @@ struct settings {
 		int64_t listen_backlog;
 		settings_text listen_owner, listen_group;
 		unsigned listen_mode;
+		settings_text allowed_clients, allowed_uids;
 		settings_text user, group;
+		int64_t priority;
+		bool dumpable;
+		int64_t rlimit_files, rlimit_core;
+		bool clear_env;
 		unsigned pm; /* 0: static */
 		int64_t max_children;
 		int64_t max_requests;

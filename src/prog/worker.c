@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fcgi/fcgi.h"
+#include "prog/own_table.h"
 #include "prog/wire.h"
 #include "web/web.h"
 
@@ -34,6 +35,7 @@ struct worker {
 	unsigned misses;
 	struct sale_entry young; /* the last one that a look-up found */
 	int64_t young_until_ns;
+	struct own_table own;
 	struct log_rate log_rate;
 	char response[WEB_RESPONSE_MAX];
 };
@@ -50,6 +52,16 @@ struct worker *worker_new(const struct settings *settings,
 	worker->keys = keys;
 	worker->fd = -1;
 	return worker;
+}
+
+void worker_own_table(struct worker *worker, struct sale_table *table)
+{
+	const struct settings *settings = worker->settings;
+
+	/* What a request has time for, twice: MySQL, and Redis. */
+	worker->own = (struct own_table){.table = table,
+	    .refresh_ms = settings->keeper.refresh_ms,
+	    .call_ms = settings->limits.request_deadline_ms / 4};
 }
 
 void worker_free(struct worker **worker)
@@ -186,6 +198,7 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 		deadline_in_ms(worker->settings->redis.connect_timeout_ms),
 		&gauge, &why) != OUT_DONE)
 		log_warning("Redis is away at start: %s", why.text);
+	own_table_keep(&worker->own, &worker->gate_port, &worker->ledger_port);
 	return true;
 }
 
@@ -276,6 +289,7 @@ static enum pool_next worker_serve(void *ctx, int fd)
 	worker->fd = fd;
 	request = request_of(worker->fcgi, read);
 	strbuf_init(&response, worker->response, sizeof(worker->response));
+	own_table_keep(&worker->own, &worker->gate_port, &worker->ledger_port);
 	web_handle(&worker->web, &request, &response, &outcome);
 	outcome_log(worker, &outcome);
 	/* Nothing to send: the shopper has gone, and so has the connection. */

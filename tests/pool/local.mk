@@ -39,3 +39,23 @@ unit_tests += %reldir%/test_leaving
 %canon_reldir%_test_leaving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_leaving_SOURCES = %reldir%/test_leaving.c $(pool_rig)
 %canon_reldir%_test_leaving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_inherit
+%canon_reldir%_test_inherit_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_inherit_SOURCES = %reldir%/test_inherit.c
+%canon_reldir%_test_inherit_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_peers
+%canon_reldir%_test_peers_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_peers_SOURCES = %reldir%/test_peers.c $(pool_rig)
+%canon_reldir%_test_peers_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_notify
+%canon_reldir%_test_notify_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_notify_SOURCES = %reldir%/test_notify.c $(pool_rig)
+%canon_reldir%_test_notify_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_rights
+%canon_reldir%_test_rights_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_rights_SOURCES = %reldir%/test_rights.c $(pool_rig)
+%canon_reldir%_test_rights_LDADD = libpool.a libbase.a $(CHECK_LIBS)

@@ -147,6 +147,16 @@ static bool fds_are_safe(const struct rig *rig, int fd)
 	       (out.tv_sec > 0 || out.tv_usec > 0);
 }
 
+static void rights_tell(char word[32])
+{
+	struct rlimit files = {0}, core = {0};
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_CORE, &core);
+	snprintf(word, 32, "%d/%ld/%ld/%d", getpriority(PRIO_PROCESS, 0),
+	    (long)files.rlim_cur, (long)core.rlim_cur, prctl(PR_GET_DUMPABLE));
+}
+
 /* What the line asks for, before the answer; the answer's first word. */
 static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 {
@@ -173,6 +183,10 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 	} else if (strcmp(line, "uid") == 0) {
 		snprintf(
 		    word, 32, "%u/%u", (unsigned)getuid(), (unsigned)getgid());
+	} else if (strcmp(line, "rights") == 0) {
+		rights_tell(word);
+	} else if (strncmp(line, "env:", 4) == 0) {
+		snprintf(word, 32, "%s", getenv(line + 4) ? "set" : "unset");
 	}
 }
 
@@ -284,7 +298,8 @@ static int master_main(struct rig *rig)
 		log_alert("%s", err.text);
 		return 99;
 	}
-	exit_code = pool_run(&rig->conf);
+	exit_code =
+	    rig->single ? pool_single(&rig->conf) : pool_run(&rig->conf);
 	pool_listen_close(&rig->listen, rig->groups[0].listen_fd);
 	return exit_code;
 }

@@ -17,6 +17,8 @@
  *	fds        word is "safe" if its descriptors are close-on-exec, blocking,
  *	           with time-outs, and without Nagle's delay
  *	uid        word is "<uid>/<gid>"
+ *	rights     word is "<nice>/<RLIMIT_NOFILE>/<RLIMIT_CORE>/<dumpable>"
+ *	env:NAME   word is "set" or "unset"
  *
  * If a test fails, the master dies with the test process, and the children with
  * the master.
@@ -65,6 +67,7 @@ struct rig {
 	struct pool_conf conf;
 	enum log_level level;
 	int child_ignored; /* the launcher ignores SIGCHLD */
+	int single; /* pool_single() in place of pool_run() */
 	unsigned port; /* 0: the Unix socket; see rig_use_tcp() */
 	pid_t master;
 	struct pool_child *child; /* in a child: itself */

@@ -7,3 +7,6 @@ unit_tests += %reldir%/test_settings
 dist_check_SCRIPTS += %reldir%/docs.sh
 TESTS += %reldir%/docs.sh
 tests/prog/docs.log: flashgate flashgatectl settings-doc
+
+dist_check_SCRIPTS += %reldir%/units.sh
+TESTS += %reldir%/units.sh
