@@ -75,6 +75,15 @@ bool strv_copy(struct strv text, char *out, size_t size)
 	return true;
 }
 
+void strv_copy_cut(struct strv text, char *out, size_t size)
+{
+	size_t n = text.n < size ? text.n : size - 1;
+
+	if (n > 0)
+		memcpy(out, text.p, n);
+	out[n] = '\0';
+}
+
 void strbuf_init(struct strbuf *buf, char *p, size_t size)
 {
 	BUG_ON(size == 0);

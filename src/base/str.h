@@ -50,6 +50,8 @@ struct strv strv_cut(struct strv *rest, char c);
  * not fit or holds a NUL.
  */
 bool strv_copy(struct strv text, char *out, size_t size) ATTR_MUSTUSE;
+/* What fits of it, for a person's eyes; a NUL ends it. */
+void strv_copy_cut(struct strv text, char *out, size_t size);
 
 /*
  * Text under construction in the caller's buffer, always terminated:

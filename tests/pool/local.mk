@@ -39,3 +39,8 @@ unit_tests += %reldir%/test_leaving
 %canon_reldir%_test_leaving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_leaving_SOURCES = %reldir%/test_leaving.c $(pool_rig)
 %canon_reldir%_test_leaving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_queue
+%canon_reldir%_test_queue_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_queue_SOURCES = %reldir%/test_queue.c
+%canon_reldir%_test_queue_LDADD = libpool.a libbase.a $(CHECK_LIBS)
