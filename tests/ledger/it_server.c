@@ -349,8 +349,10 @@ static pid_t server_pid(void)
 
 /*
  * The story of UNKNOWN: the server was stopped while the insert was on its way.
- * The client gave up, the row came to be all the same, and the same insert
- * again finds it.  Measured for the notes: 2013 after a second.
+ * The client gave up; the row comes to be all the same, or (on a machine so busy
+ * that the server ends the statement for its time) does not.  The same insert
+ * again finds it, or makes it.  Measured for the notes: 2013 after a second, and
+ * the row was there.
  */
 START_TEST(test_server_stops_and_goes_on)
 {
@@ -377,12 +379,15 @@ START_TEST(test_server_stops_and_goes_on)
 	ck_assert_int_ge(took_ns, 1900 * NS_PER_MS);
 	ck_assert_int_lt(took_ns, 10 * SECOND_NS);
 
+	do {
+		while (mono_ns() < ledger->conn.pause_until_ns)
+			usleep(5000);
+		out = port.record(port.ctx, &order, SOON, &answer, &err);
+	} while (out != OUT_DONE);
+	ck_assert(answer == LEDGER_CLASH || answer == LEDGER_RECORDED);
 	snprintf(there, sizeof(there),
 	    "SELECT COUNT(*) FROM orders WHERE sale_id = %u", sale.id.v);
 	it_wait_number(root, 1, there);
-	while (mono_ns() < ledger->conn.pause_until_ns)
-		usleep(5000);
-	ck_assert_int_eq(it_record(ledger, &order), LEDGER_CLASH);
 	ck_assert(it_find(ledger, &order.claim, &got));
 	ck_assert_int_eq(got.status, ORDER_SOLD);
 	end();
