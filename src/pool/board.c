@@ -255,6 +255,7 @@ void pool_board_begin(struct board_slot *slot, int64_t now_ns)
 {
 	ADD_ONE(slot->requests_total);
 	STORE(slot->phase_ns, now_ns);
+	STORE(slot->phase, 1);
 	STORE(slot->request_ns, now_ns);
 }
 

@@ -115,7 +115,7 @@ void pool_board_count_death(
 /* The child. */
 void pool_board_set_pid(struct board_slot *slot, pid_t pid);
 void pool_board_set_state(struct board_slot *slot, enum board_state state);
-/* A request: begin counts it. */
+/* A request: begin counts it, and is its phase 1. */
 void pool_board_begin(struct board_slot *slot, int64_t now_ns);
 void pool_board_end(struct board_slot *slot, int64_t now_ns);
 void pool_board_set_phase(

@@ -10,7 +10,6 @@
 #include "pool/policy.h"
 #include "pool/report.h"
 #include "pool/signals.h"
-#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -53,12 +52,14 @@ void pool_child_show_user(struct pool_child *child, struct strv user)
 	pool_board_set_user(child->slot, user);
 }
 
-void pool_child_phase(
-    struct pool_child *child, unsigned phase, struct strv note)
+void pool_child_phase(struct pool_child *child, unsigned phase, int64_t now_ns)
 {
-	if (note.p != NULL)
-		pool_board_set_note(child->slot, note);
-	pool_board_set_phase(child->slot, phase, mono_ns());
+	pool_board_set_phase(child->slot, phase, now_ns);
+}
+
+void pool_child_note(struct pool_child *child, struct strv note)
+{
+	pool_board_set_note(child->slot, note);
 }
 
 void *pool_child_area(const struct pool_child *child)

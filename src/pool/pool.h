@@ -79,10 +79,10 @@ struct pool_request {
 void pool_child_show(
     struct pool_child *child, const struct pool_request *request);
 void pool_child_show_user(struct pool_child *child, struct strv user);
-/* Begins a phase of the request, 1.. as pool_app names them; `note` may be
- * absent, then the old one stays. */
-void pool_child_phase(
-    struct pool_child *child, unsigned phase, struct strv note);
+/* The request is in this phase now, 1.. as pool_app names them; it begins in
+ * 1.  And what that is about. */
+void pool_child_phase(struct pool_child *child, unsigned phase, int64_t now_ns);
+void pool_child_note(struct pool_child *child, struct strv note);
 /* The child's own piece of pool_conf.area_bytes. */
 void *pool_child_area(const struct pool_child *child);
 /* True when the peer of a connection has hung up (nobody waits any more). */

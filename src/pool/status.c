@@ -15,6 +15,11 @@ size_t pool_status_groups(const struct pool_child *child)
 	return child->from->conf->ngroups;
 }
 
+size_t pool_status_own_group(const struct pool_child *child)
+{
+	return child->birth->group;
+}
+
 const struct pool_group *pool_status_group(
     const struct pool_child *child, size_t group)
 {

@@ -14,6 +14,8 @@
 pid_t pool_status_master(const struct pool_child *child);
 
 size_t pool_status_groups(const struct pool_child *child);
+/* The number of the child's own. */
+size_t pool_status_own_group(const struct pool_child *child);
 const struct pool_group *pool_status_group(
     const struct pool_child *child, size_t group);
 void pool_status_deaths(

@@ -4,7 +4,9 @@
 
 #include "base/log.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "prog/keeper.h"
+#include "prog/monitor.h"
 #include "prog/settings.h"
 #include "prog/wire.h"
 #include "prog/worker.h"
@@ -165,15 +167,29 @@ static const char *text_or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
-static int groups_run(const struct settings *settings, int listen_fd,
-    struct worker *worker, struct keeper *keeper)
+/* Status pages are short, and whoever asks for one is near. */
+#define MONITOR_IO_TIMEOUT_MS 1000
+#define MONITOR_KEEP_MAX      16
+
+/* What is made before the fork. */
+struct server {
+	const struct settings *settings;
+	int listen_fd, status_fd; /* -1: no monitor */
+	struct worker *worker;
+	struct keeper *keeper;
+	struct monitor *monitor;
+};
+
+static int groups_run(const struct server *server)
 {
-	struct pool_app worker_does = worker_app(worker);
-	struct pool_app keeper_does = keeper_app(keeper);
+	const struct settings *settings = server->settings;
+	struct pool_app worker_does = worker_app(server->worker);
+	struct pool_app keeper_does = keeper_app(server->keeper);
+	struct pool_app monitor_does = monitor_app(server->monitor);
 	struct pool_group groups[] = {
 	    {.name = "worker",
 		.app = &worker_does,
-		.listen_fd = listen_fd,
+		.listen_fd = server->listen_fd,
 		.max_children = (unsigned)settings->www.max_children,
 		.max_requests = (uint64_t)settings->www.max_requests,
 		.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
@@ -182,10 +198,18 @@ static int groups_run(const struct settings *settings, int listen_fd,
 		.app = &keeper_does,
 		.listen_fd = -1,
 		.max_children = 1},
+	    {.name = "monitor",
+		.app = &monitor_does,
+		.listen_fd = server->status_fd,
+		.max_children = 1,
+		.io_timeout_ms = MONITOR_IO_TIMEOUT_MS,
+		.keep_max = MONITOR_KEEP_MAX,
+		.sees_sockets = true},
 	};
 	struct settings copy = *settings;
 	struct pool_conf conf = {.groups = groups,
-	    .ngroups = ARRAY_LEN(groups),
+	    .ngroups = ARRAY_LEN(groups) - (server->status_fd < 0),
+	    .area_bytes = monitor_area_bytes(),
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
 		(unsigned)settings->global.process_control_timeout_ms,
@@ -197,19 +221,74 @@ static int groups_run(const struct settings *settings, int listen_fd,
 	return pool_run(&conf);
 }
 
-static int server_run(const struct settings *settings)
+static struct pool_listen_conf listen_conf(
+    const struct settings *settings, const char *address)
 {
-	struct pool_listen_conf listen = {.address = settings->www.listen,
+	return (struct pool_listen_conf){.address = address,
 	    .backlog = (int)settings->www.listen_backlog,
 	    .owner = text_or_null(settings->www.listen_owner),
 	    .group = text_or_null(settings->www.listen_group),
 	    .mode = settings->www.listen_mode};
+}
+
+/* The kernel cuts a backlog without a word. */
+static void backlog_judge(int backlog)
+{
+	unsigned somaxconn = pool_queue_somaxconn();
+
+	if (pool_queue_is_clipped(backlog, somaxconn))
+		log_warning("[www] listen.backlog = %d is cut to %u by the "
+			    "kernel: raise net.core.somaxconn",
+		    backlog, somaxconn);
+}
+
+static bool listen_open(const char *key, const struct pool_listen_conf *conf,
+    int *fd, struct err *err)
+{
+	*fd = pool_listen_open(conf, err);
+	if (*fd >= 0)
+		return true;
+	log_error("[www] %s: %s", key, err->text);
+	return false;
+}
+
+static int parts_run(struct server *server, const struct token_keys *keys)
+{
+	const struct settings *settings = server->settings;
+	struct sale_table *table = mmap(NULL, sale_table_bytes(),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int code = EX_SOFTWARE;
+
+	if (table != MAP_FAILED) {
+		sale_table_init(table);
+		server->worker = worker_new(settings, table, keys);
+		server->keeper = keeper_new(settings, table);
+		server->monitor = monitor_new(settings, table);
+	}
+	if (server->worker != NULL && server->keeper != NULL &&
+	    server->monitor != NULL)
+		code = groups_run(server);
+	else
+		log_error("out of memory");
+	worker_free(&server->worker);
+	keeper_free(&server->keeper);
+	monitor_free(&server->monitor);
+	if (table != MAP_FAILED)
+		munmap(table, sale_table_bytes());
+	return code;
+}
+
+static int server_run(const struct settings *settings)
+{
+	const struct pool_listen_conf listen =
+	    listen_conf(settings, settings->www.listen);
+	const struct pool_listen_conf status =
+	    listen_conf(settings, settings->www.status_listen);
+	struct server server = {
+	    .settings = settings, .listen_fd = -1, .status_fd = -1};
 	struct token_keys keys;
 	struct err err = ERR_INIT;
-	struct sale_table *table;
-	struct worker *worker;
-	struct keeper *keeper;
-	int listen_fd, code;
+	int code = EX_CONFIG;
 
 	if (!wire_token_keys(settings, &keys, &err)) {
 		log_error("%s", err.text);
@@ -217,25 +296,16 @@ static int server_run(const struct settings *settings)
 	}
 	if (!stores_judge(settings, NULL))
 		return EX_CONFIG;
-	listen_fd = pool_listen_open(&listen, &err);
-	if (listen_fd < 0) {
-		log_error("[www] listen: %s", err.text);
-		return EX_CONFIG;
-	}
-	table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	worker = worker_new(settings, table, &keys);
-	keeper = keeper_new(settings, table);
-	if (table == MAP_FAILED || worker == NULL || keeper == NULL) {
-		log_error("out of memory");
-		return EX_SOFTWARE;
-	}
-	sale_table_init(table);
-	code = groups_run(settings, listen_fd, worker, keeper);
-	pool_listen_close(&listen, listen_fd);
-	worker_free(&worker);
-	keeper_free(&keeper);
-	munmap(table, sale_table_bytes());
+	backlog_judge(listen.backlog);
+	if (listen_open("listen", &listen, &server.listen_fd, &err) &&
+	    (status.address[0] == '\0' ||
+		listen_open(
+		    "pm.status_listen", &status, &server.status_fd, &err)))
+		code = parts_run(&server, &keys);
+	if (server.status_fd >= 0)
+		pool_listen_close(&status, server.status_fd);
+	if (server.listen_fd >= 0)
+		pool_listen_close(&listen, server.listen_fd);
 	explicit_bzero(&keys, sizeof(keys));
 	return code;
 }

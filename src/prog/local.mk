@@ -3,7 +3,16 @@ noinst_LIBRARIES += libprog.a
 libprog_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
 libprog_a_SOURCES = \
 	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/metrics.c %reldir%/metrics.h \
+	%reldir%/monitor.c %reldir%/monitor.h \
+	%reldir%/openmetrics.c %reldir%/openmetrics.h \
+	%reldir%/ready.c %reldir%/ready.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
+	%reldir%/snapshot.c %reldir%/snapshot.h \
+	%reldir%/stats.c %reldir%/stats.h \
+	%reldir%/status.c %reldir%/status.h %reldir%/status_fields.h \
+	%reldir%/status_json.c \
+	%reldir%/timed.c %reldir%/timed.h \
 	%reldir%/wire.c %reldir%/wire.h \
 	%reldir%/worker.c %reldir%/worker.h
 

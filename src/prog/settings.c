@@ -72,6 +72,29 @@ const struct setting settings_table[] = {
 	0, 65535, NULL, true,
 	"Idle connections of the web server that one worker keeps open "
 	"(fastcgi_keep_conn). 0: none."},
+    {"www", "request_slowlog_timeout", SETTING_DURATION,
+	AT(www.slowlog_timeout_ms), "0", 0, MS_PER_DAY, NULL, true,
+	"A request that takes longer is told in the log while it still runs, "
+	"with the phase that it is in, for how long, and its claim; and is "
+	"counted. Needs pm.status_listen. 0: never."},
+    {"www", "pm.status_listen", SETTING_TEXT, AT(www.status_listen), "", 0, 0,
+	NULL, false,
+	"Where status, ping, /metrics, /livez and /readyz are asked for, by "
+	"FastCGI: an address like that of listen, with its owner, group and "
+	"mode. A process of its own answers, never a worker. Empty: nobody "
+	"does."},
+    {"www", "pm.status_path", SETTING_TEXT, AT(www.status_path), "/status", 0,
+	0, NULL, true,
+	"Path of the status page, as php-fpm's, with ?json, ?xml, ?html or "
+	"?openmetrics, and ?full for every worker. Empty: none."},
+    {"www", "ping.path", SETTING_TEXT, AT(www.ping_path), "/ping", 0, 0, NULL,
+	true, "Path that answers with ping.response. Empty: none."},
+    {"www", "ping.response", SETTING_TEXT, AT(www.ping_response), "pong", 0, 0,
+	NULL, true, "What ping.path answers."},
+    {"www", "ready.queue_max", SETTING_NUMBER, AT(www.ready_queue_max), "0", 0,
+	65535, NULL, true,
+	"Connections waiting to be accepted from which on /readyz says no. 0: "
+	"half of what may wait."},
     {"www", "problem_base", SETTING_TEXT, AT(www.problem_base),
 	"urn:flashgate:problem:", 0, 0, NULL, true,
 	"What stands before the code in the type member of a problem "
@@ -411,6 +434,17 @@ static int key_take(
 	return 1;
 }
 
+/* As php-fpm asks it of a path; empty is none. */
+static bool path_is_plain(const char *path)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789"
+				    "/_.~-";
+
+	return path[0] == '\0' ||
+	       (path[0] == '/' && path[strspn(path, plain)] == '\0');
+}
+
 /* What no single key can say. */
 static bool settings_agree(const struct loading *load)
 {
@@ -427,6 +461,17 @@ static bool settings_agree(const struct loading *load)
 		    "request_deadline (%lld ms), or claims of running requests "
 		    "would be given up",
 		    load->path, (long long)s->limits.request_deadline_ms);
+	else if (strcmp(s->www.listen, s->www.status_listen) == 0)
+		err_set(load->err, 0,
+		    "%s: [www] pm.status_listen must not be listen itself: "
+		    "the status would wait behind the traffic",
+		    load->path);
+	else if (!path_is_plain(s->www.status_path) ||
+		 !path_is_plain(s->www.ping_path))
+		err_set(load->err, 0,
+		    "%s: [www] pm.status_path and ping.path begin with / and "
+		    "hold letters, digits and /_.~- only",
+		    load->path);
 	else if (load->secrets && fstat(fileno(load->file), &st) == 0 &&
 		 (st.st_mode & S_IROTH) != 0)
 		err_set(load->err, 0,

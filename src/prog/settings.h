@@ -39,6 +39,10 @@ struct settings {
 		int64_t max_requests;
 		int64_t io_timeout_ms;
 		int64_t keep_connections;
+		settings_text status_listen, status_path;
+		settings_text ping_path, ping_response;
+		int64_t ready_queue_max;
+		int64_t slowlog_timeout_ms;
 		settings_text problem_base;
 	} www;
 	struct {

@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fcgi/fcgi.h"
+#include "prog/stats.h"
+#include "prog/timed.h"
 #include "prog/wire.h"
 #include "web/web.h"
 
@@ -16,11 +18,15 @@
  * for a sale that was opened just now, too few to attack MySQL with. */
 #define MISSES_PER_SECOND 5
 
+/* Requests between two looks at one's own size: a system call. */
+#define RSS_EVERY 256
+
 struct worker {
 	const struct settings *settings;
 	const struct sale_table *table;
 	const struct token_keys *keys;
 	struct pool_child *child; /* from here on: the child's own */
+	struct stats *stats; /* in shared memory, ours to write */
 	struct fcgi *fcgi;
 	struct gate *gate;
 	struct ledger *ledger;
@@ -35,6 +41,7 @@ struct worker {
 	struct sale_entry young; /* the last one that a look-up found */
 	int64_t young_until_ns;
 	struct log_rate log_rate;
+	uint64_t served;
 	char response[WEB_RESPONSE_MAX];
 };
 
@@ -167,6 +174,7 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 	struct gate_gauge gauge;
 
 	worker->child = child;
+	worker->stats = pool_child_area(child);
 	worker->fcgi = fcgi_new(&limits, err);
 	worker->gate = wire_gate(worker->settings, err);
 	worker->ledger = wire_ledger(worker->settings, WIRE_SERVER, err);
@@ -177,6 +185,8 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 	}
 	worker->gate_port = gate_port(worker->gate);
 	worker->ledger_port = ledger_port(worker->ledger);
+	timed_install(
+	    &worker->gate_port, &worker->ledger_port, worker->stats, child);
 	web_set_up(worker);
 	if (worker->ledger_port.ready(worker->ledger_port.ctx,
 		deadline_in_ms(worker->settings->mysql.connect_timeout_ms),
@@ -186,6 +196,7 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 		deadline_in_ms(worker->settings->redis.connect_timeout_ms),
 		&gauge, &why) != OUT_DONE)
 		log_warning("Redis is away at start: %s", why.text);
+	stats_rss(worker->stats);
 	return true;
 }
 
@@ -258,6 +269,45 @@ static void outcome_log(
 	    outcome->err.text[0] != '\0' ? ": " : "", outcome->err.text);
 }
 
+/* Says on the board what has come, and counts how long it has waited. */
+static void request_note(
+    struct worker *worker, const struct web_request *request)
+{
+	struct strv query = request->uri;
+	struct pool_request shown = {.method = request->method,
+	    .path = strv_cut(&query, '?'),
+	    .content_length = request->body.n};
+	int64_t now_ns = mono_ns();
+	int64_t age_ns;
+
+	shown.query = query;
+	pool_child_show(worker->child, &shown);
+	pool_child_phase(worker->child, PHASE_WORK, now_ns);
+	timed_begin();
+	/* Without the time that reading took: that is ours. */
+	if (!stats_queue_age(
+		fcgi_param(worker->fcgi, "FG_T"), wall_now(), &age_ns))
+		return;
+	age_ns -= now_ns - pool_child_request_ns(worker->child);
+	stats_observe(&worker->stats->queue_age, age_ns);
+}
+
+/* Sends it, and counts it; false when the connection is closed. */
+static bool request_end(struct worker *worker, struct strv response,
+    const struct web_outcome *outcome)
+{
+	int64_t begin_ns = pool_child_request_ns(worker->child);
+	/* Nothing to send: the shopper has gone, and so has the connection. */
+	bool keep = outcome->status != 0 && !pool_child_draining(worker->child);
+
+	pool_child_show_user(worker->child, customer_view(&outcome->who));
+	pool_child_phase(worker->child, PHASE_REPLY, mono_ns());
+	keep = fcgi_finish(worker->fcgi, response, keep);
+	stats_observe(&worker->stats->request, mono_ns() - begin_ns);
+	stats_outcome(worker->stats, outcome, response.n);
+	return keep;
+}
+
 static enum pool_next worker_serve(void *ctx, int fd)
 {
 	struct worker *worker = ctx;
@@ -275,15 +325,15 @@ static enum pool_next worker_serve(void *ctx, int fd)
 	}
 	worker->fd = fd;
 	request = request_of(worker->fcgi, read);
+	request_note(worker, &request);
 	strbuf_init(&response, worker->response, sizeof(worker->response));
 	web_handle(&worker->web, &request, &response, &outcome);
 	outcome_log(worker, &outcome);
-	/* Nothing to send: the shopper has gone, and so has the connection. */
-	keep = outcome.status != 0 && !pool_child_draining(worker->child);
 	worker->fd = -1;
-	return fcgi_finish(worker->fcgi, strbuf_view(&response), keep)
-		   ? POOL_KEEP
-		   : POOL_CLOSED;
+	keep = request_end(worker, strbuf_view(&response), &outcome);
+	if (++worker->served % RSS_EVERY == 0)
+		stats_rss(worker->stats);
+	return keep ? POOL_KEEP : POOL_CLOSED;
 }
 
 static void worker_idle(void *ctx)
@@ -299,5 +349,7 @@ struct pool_app worker_app(struct worker *worker)
 	    .serve = worker_serve,
 	    .idle = worker_idle,
 	    .close = worker_close,
+	    .phases = worker_phases,
+	    .nphases = ARRAY_LEN(worker_phases),
 	    .ctx = worker};
 }

@@ -189,6 +189,9 @@ START_TEST(test_board_shows_the_request_at_hand)
 
 	pool_board_born(slot, 1, 10);
 	pool_board_begin(slot, 1000);
+	pool_board_view(board, 1, &view);
+	ck_assert_uint_eq(view.phase, 1);
+	ck_assert_int_eq(view.phase_ns, 1000);
 	pool_board_set_request(slot, &request);
 	pool_board_set_phase(slot, 2, 1500);
 	pool_board_set_user(slot, STRV("ann"));
