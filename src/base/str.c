@@ -151,3 +151,17 @@ void strbuf_put_escaped(struct strbuf *buf, struct strv text)
 			strbuf_printf(buf, "\\x%02x", c);
 	}
 }
+
+void strbuf_put_json(struct strbuf *buf, struct strv text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c == '"' || c == '\\')
+			strbuf_printf(buf, "\\%c", c);
+		else if (c < 0x20 || c > 0x7e)
+			strbuf_printf(buf, "\\\\x%02x", c);
+		else
+			strbuf_putc(buf, (char)c);
+	}
+}

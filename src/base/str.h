@@ -77,6 +77,9 @@ void strbuf_printf(struct strbuf *buf, const char *fmt, ...)
  * the backslash and the double quote as \xNN.
  */
 void strbuf_put_escaped(struct strbuf *buf, struct strv text);
+/* The inside of a JSON string: whatever the bytes are, it is a valid one.  What
+ * is not printable ASCII stands there as strbuf_put_escaped() writes it. */
+void strbuf_put_json(struct strbuf *buf, struct strv text);
 
 static inline struct strv strbuf_view(const struct strbuf *buf)
 {

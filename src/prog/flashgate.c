@@ -257,17 +257,20 @@ static int parts_run(struct server *server, const struct token_keys *keys)
 	const struct settings *settings = server->settings;
 	struct sale_table *table = mmap(NULL, sale_table_bytes(),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct err err = ERR_INIT;
 	int code = EX_SOFTWARE;
 
 	if (table != MAP_FAILED) {
 		sale_table_init(table);
-		server->worker = worker_new(settings, table, keys);
+		server->worker = worker_new(settings, table, keys, &err);
 		server->keeper = keeper_new(settings, table);
 		server->monitor = monitor_new(settings, table);
 	}
 	if (server->worker != NULL && server->keeper != NULL &&
 	    server->monitor != NULL)
 		code = groups_run(server);
+	else if (err.text[0] != '\0')
+		log_error("%s", err.text);
 	else
 		log_error("out of memory");
 	worker_free(&server->worker);
@@ -359,5 +362,6 @@ int main(int argc, char **argv)
 		log_error("[global] error_log: %s", err.text);
 		return EX_CONFIG;
 	}
+	log_set_format((enum log_format)settings.global.log_format);
 	return server_run(&settings);
 }

@@ -2,6 +2,8 @@
 noinst_LIBRARIES += libprog.a
 libprog_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
 libprog_a_SOURCES = \
+	%reldir%/access.c %reldir%/access.h \
+	%reldir%/access_format.c %reldir%/access_format.h \
 	%reldir%/keeper.c %reldir%/keeper.h \
 	%reldir%/metrics.c %reldir%/metrics.h \
 	%reldir%/monitor.c %reldir%/monitor.h \

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fcgi/fcgi.h"
+#include "prog/access.h"
 #include "prog/stats.h"
 #include "prog/timed.h"
 #include "prog/wire.h"
@@ -13,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Look-ups of sales that the table does not have, a second and worker: enough
  * for a sale that was opened just now, too few to attack MySQL with. */
@@ -25,6 +27,7 @@ struct worker {
 	const struct settings *settings;
 	const struct sale_table *table;
 	const struct token_keys *keys;
+	struct access *access; /* NULL: none */
 	struct pool_child *child; /* from here on: the child's own */
 	struct stats *stats; /* in shared memory, ours to write */
 	struct fcgi *fcgi;
@@ -42,16 +45,26 @@ struct worker {
 	int64_t young_until_ns;
 	struct log_rate log_rate;
 	uint64_t served;
+	struct wall received; /* of the request at hand */
+	int64_t queue_ns; /* its time before us; -1: not known */
 	char response[WEB_RESPONSE_MAX];
 };
 
 struct worker *worker_new(const struct settings *settings,
-    const struct sale_table *table, const struct token_keys *keys)
+    const struct sale_table *table, const struct token_keys *keys,
+    struct err *err)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
-	if (worker == NULL)
+	if (worker == NULL) {
+		err_set_errno(err, "a worker");
 		return NULL;
+	}
+	worker->access = access_new(settings, err);
+	if (worker->access == NULL && err->text[0] != '\0') {
+		free(worker);
+		return NULL;
+	}
 	worker->settings = settings;
 	worker->table = table;
 	worker->keys = keys;
@@ -61,6 +74,9 @@ struct worker *worker_new(const struct settings *settings,
 
 void worker_free(struct worker **worker)
 {
+	if (*worker == NULL)
+		return;
+	access_free(&(*worker)->access);
 	free(*worker);
 	*worker = NULL;
 }
@@ -278,33 +294,60 @@ static void request_note(
 	    .path = strv_cut(&query, '?'),
 	    .content_length = request->body.n};
 	int64_t now_ns = mono_ns();
-	int64_t age_ns;
+	/* Without the time that reading took: that is ours. */
+	int64_t reading_ns = now_ns - pool_child_request_ns(worker->child);
 
 	shown.query = query;
 	pool_child_show(worker->child, &shown);
 	pool_child_phase(worker->child, PHASE_WORK, now_ns);
 	timed_begin();
-	/* Without the time that reading took: that is ours. */
-	if (!stats_queue_age(
-		fcgi_param(worker->fcgi, "FG_T"), wall_now(), &age_ns))
+	worker->received = wall_now();
+	worker->received.us -= reading_ns / 1000;
+	worker->queue_ns = -1;
+	if (stats_queue_age(fcgi_param(worker->fcgi, "FG_T"), worker->received,
+		&worker->queue_ns))
+		stats_observe(&worker->stats->queue_age, worker->queue_ns);
+}
+
+static struct strv param_of(const void *ctx, const char *name)
+{
+	return fcgi_param(ctx, name);
+}
+
+static void access_note(struct worker *worker,
+    const struct web_request *request, const struct web_outcome *outcome,
+    size_t sent)
+{
+	if (worker->access == NULL)
 		return;
-	age_ns -= now_ns - pool_child_request_ns(worker->child);
-	stats_observe(&worker->stats->queue_age, age_ns);
+	access_begin(worker->access, &(struct access_facts){.request = request,
+					 .outcome = outcome,
+					 .param = param_of,
+					 .ctx = worker->fcgi,
+					 .received = worker->received,
+					 .queue_ns = worker->queue_ns,
+					 .claim_ns = timed_claim_ns(),
+					 .insert_ns = timed_insert_ns(),
+					 .sent = sent,
+					 .master = (long)getppid()});
 }
 
 /* Sends it, and counts it; false when the connection is closed. */
 static bool request_end(struct worker *worker, struct strv response,
     const struct web_outcome *outcome)
 {
-	int64_t begin_ns = pool_child_request_ns(worker->child);
+	int64_t taken_ns;
 	/* Nothing to send: the shopper has gone, and so has the connection. */
 	bool keep = outcome->status != 0 && !pool_child_draining(worker->child);
 
 	pool_child_show_user(worker->child, customer_view(&outcome->who));
 	pool_child_phase(worker->child, PHASE_REPLY, mono_ns());
 	keep = fcgi_finish(worker->fcgi, response, keep);
-	stats_observe(&worker->stats->request, mono_ns() - begin_ns);
+	taken_ns = mono_ns() - pool_child_request_ns(worker->child);
+	stats_observe(&worker->stats->request, taken_ns);
 	stats_outcome(worker->stats, outcome, response.n);
+	if (worker->access != NULL)
+		access_end(worker->access, taken_ns);
 	return keep;
 }
 
@@ -329,6 +372,7 @@ static enum pool_next worker_serve(void *ctx, int fd)
 	strbuf_init(&response, worker->response, sizeof(worker->response));
 	web_handle(&worker->web, &request, &response, &outcome);
 	outcome_log(worker, &outcome);
+	access_note(worker, &request, &outcome, response.n);
 	worker->fd = -1;
 	keep = request_end(worker, strbuf_view(&response), &outcome);
 	if (++worker->served % RSS_EVERY == 0)

@@ -13,9 +13,11 @@
 
 struct worker;
 
-/* All borrowed; `table` is shared memory.  NULL when memory is out. */
+/* All borrowed; `table` is shared memory.  Opens the access log.  NULL with
+ * `err`. */
 struct worker *worker_new(const struct settings *settings,
-    const struct sale_table *table, const struct token_keys *keys);
+    const struct sale_table *table, const struct token_keys *keys,
+    struct err *err) ATTR_MUSTUSE;
 void worker_free(struct worker **worker);
 struct pool_app worker_app(struct worker *worker);
 

@@ -4,6 +4,11 @@ unit_tests += %reldir%/test_settings
 %canon_reldir%_test_settings_SOURCES = %reldir%/test_settings.c
 %canon_reldir%_test_settings_LDADD = libprog.a libbase.a $(CHECK_LIBS) $(INIH_LIBS)
 
+unit_tests += %reldir%/test_access
+%canon_reldir%_test_access_CPPFLAGS = $(TEST_CPPFLAGS) $(JANSSON_CFLAGS)
+%canon_reldir%_test_access_SOURCES = %reldir%/test_access.c
+%canon_reldir%_test_access_LDADD = $(CHECK_LIBS) $(FLASHGATE_LIBS)
+
 unit_tests += %reldir%/test_stats
 %canon_reldir%_test_stats_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_stats_SOURCES = %reldir%/test_stats.c
