@@ -124,7 +124,7 @@ static struct pool_queue attributes_find(const char *p, size_t n)
 }
 
 static struct pool_queue unix_parse(
-    const struct pool_queue_probe *probe, const struct nlmsghdr *head)
+    const struct pool_queue_probe *probe, struct nlmsghdr *head)
 {
 	const struct unix_diag_msg *msg = NLMSG_DATA(head);
 	const size_t fixed = NLMSG_LENGTH(sizeof(*msg));

@@ -191,27 +191,32 @@ static struct snapshot_memory memory_sum(const struct snapshot *snapshot)
 
 /* ---- texts ----------------------------------------------------------------------------- */
 
+/* Takes one character off the front; what is none, or may not be shown, becomes
+ * U+FFFD. */
+static struct strv clean_next(struct strv *text)
+{
+	struct strv rest = *text, one = STRV("\xef\xbf\xbd");
+	uint32_t code;
+
+	if (!utf8_next(&rest, &code))
+		rest = strv_from(text->p + 1, text->n - 1);
+	else if (utf8_printable(strv_from(text->p, text->n - rest.n)))
+		one = strv_from(text->p, text->n - rest.n);
+	*text = rest;
+	return one;
+}
+
 void snapshot_clean(struct strv text, char *out, size_t size)
 {
-	static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
 	size_t n = 0;
 
 	while (text.n > 0) {
-		struct strv rest = text, one;
-		uint32_t code;
+		struct strv one = clean_next(&text);
 
-		if (utf8_next(&rest, &code))
-			one = strv_from(text.p, text.n - rest.n);
-		else
-			rest = strv_from(text.p + 1, text.n - 1),
-			one = strv_from(text.p, 0);
-		if (one.n == 0 || !utf8_printable(one))
-			one = strv_c(unknown);
 		if (n + one.n >= size)
 			break;
 		memcpy(out + n, one.p, one.n);
 		n += one.n;
-		text = rest;
 	}
 	out[n] = '\0';
 }
