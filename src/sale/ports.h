@@ -143,7 +143,8 @@ struct gate_port {
 	/*
 	 * `from` is void in the ledger: its unit and slot go over to `to`, with
 	 * a new deadline.  If `to` already holds a unit, `from`'s is returned
-	 * and the answer is SAME with `to`'s.  If `from` holds nothing: SOFT.
+	 * and the answer is SAME with `to`'s (MINE when `to` was confirmed).
+	 * If `from` holds nothing: SOFT.
 	 */
 	enum outcome (*rekey)(void *ctx, struct gate_ref ref,
 	    const struct claim_id *from, const struct claim_id *to,
@@ -217,6 +218,7 @@ struct ledger_port {
 	/*
 	 * The guarded insert, one autocommit statement: a sold row for `order`
 	 * if the sale's epoch, state, window, stock and limit allow it.
+	 * order->created is stored; 0: the ledger's own time.
 	 */
 	enum outcome (*record)(void *ctx, const struct order *order,
 	    int64_t deadline_ns, enum ledger_record *out, struct err *err);
