@@ -4,6 +4,7 @@
 
 #include "pool/board.h"
 #include "base/bug.h"
+#include "base/flip.h"
 #include "base/str.h"
 
 #include <sys/mman.h>
@@ -18,16 +19,29 @@ struct board_slot {
 	 * never goes back serves both "this child" and "this slot". */
 	uint64_t requests_base;
 	int64_t started_ns;
+	int64_t request_ns;
+	int64_t last_ns;
+	int64_t phase_ns;
+	uint32_t phase;
 	uint32_t generation;
+	uint32_t group;
 	int32_t pid;
 	uint32_t state;
+	struct flip request_flip;
+	struct board_request request[2];
+	/* Read while they are written: a mixture for a moment, never beyond
+	 * the end. */
+	char user[BOARD_USER_MAX];
+	char note[BOARD_NOTE_MAX];
 	char why[WHY_MAX]; /* read by the master when its writer is dead */
 } __attribute__((aligned(64)));
 
 struct board {
 	size_t bytes;
 	size_t ngroups, nslots;
+	size_t area_bytes; /* of one, rounded up to lines */
 	struct board_slot *slots;
+	char *areas;
 	struct board_deaths groups[];
 };
 
@@ -52,13 +66,19 @@ const char *pool_board_state_name(enum board_state state)
 	return state_names[state];
 }
 
-struct board *pool_board_new(size_t ngroups, size_t nslots)
+static size_t lines_up(size_t bytes)
 {
 	const size_t line = _Alignof(struct board_slot);
-	size_t head =
-	    sizeof(struct board) + ngroups * sizeof(struct board_deaths);
-	size_t slots_at = (head + line - 1) / line * line;
-	size_t bytes = slots_at + nslots * sizeof(struct board_slot);
+
+	return (bytes + line - 1) / line * line;
+}
+
+struct board *pool_board_new(size_t ngroups, size_t nslots, size_t area_bytes)
+{
+	size_t slots_at = lines_up(
+	    sizeof(struct board) + ngroups * sizeof(struct board_deaths));
+	size_t areas_at = slots_at + nslots * sizeof(struct board_slot);
+	size_t bytes = areas_at + nslots * lines_up(area_bytes);
 	struct board *board = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
@@ -67,7 +87,9 @@ struct board *pool_board_new(size_t ngroups, size_t nslots)
 	board->bytes = bytes;
 	board->ngroups = ngroups;
 	board->nslots = nslots;
+	board->area_bytes = lines_up(area_bytes);
 	board->slots = (struct board_slot *)(void *)((char *)board + slots_at);
+	board->areas = (char *)board + areas_at;
 	return board;
 }
 
@@ -83,6 +105,17 @@ struct board_slot *pool_board_slot(struct board *board, size_t slot)
 {
 	BUG_ON(slot >= board->nslots);
 	return &board->slots[slot];
+}
+
+void *pool_board_area(struct board *board, size_t slot)
+{
+	BUG_ON(slot >= board->nslots);
+	return board->areas + slot * board->area_bytes;
+}
+
+size_t pool_board_slots(const struct board *board)
+{
+	return board->nslots;
 }
 
 /* A child that runs wild may have written nonsense: a reader's index must
@@ -103,13 +136,43 @@ void pool_board_view(
 	base = LOAD(from->requests_base);
 	*view = (struct board_view){
 	    .pid = LOAD(from->pid),
+	    .group = LOAD(from->group),
 	    .generation = LOAD(from->generation),
 	    .state = state_sane(LOAD(from->state)),
 	    .requests_total = LOAD(from->requests_total),
 	    .started_ns = LOAD(from->started_ns),
+	    .request_ns = LOAD(from->request_ns),
+	    .last_ns = LOAD(from->last_ns),
+	    .phase = LOAD(from->phase),
+	    .phase_ns = LOAD(from->phase_ns),
 	};
 	view->requests =
 	    view->requests_total > base ? view->requests_total - base : 0;
+}
+
+static void text_copy(char *out, const char *from, size_t size)
+{
+	memcpy(out, from, size);
+	out[size - 1] = '\0';
+}
+
+void pool_board_text(
+    const struct board *board, size_t slot, struct board_text *text)
+{
+	const struct board_slot *from;
+
+	BUG_ON(slot >= board->nslots);
+	from = &board->slots[slot];
+	memset(text, 0, sizeof(*text));
+	if (!flip_read(&from->request_flip, from->request, &text->request,
+		sizeof(text->request)))
+		memset(&text->request, 0, sizeof(text->request));
+	/* A writer that runs wild forgets terminators, too. */
+	text->request.method[BOARD_METHOD_MAX - 1] = '\0';
+	text->request.uri[BOARD_URI_MAX - 1] = '\0';
+	text->request.query[BOARD_URI_MAX - 1] = '\0';
+	text_copy(text->user, from->user, sizeof(text->user));
+	text_copy(text->note, from->note, sizeof(text->note));
 }
 
 void pool_board_deaths(
@@ -130,15 +193,29 @@ void pool_board_deaths(
 void pool_board_born(
     struct board_slot *slot, uint32_t generation, int64_t started_ns)
 {
+	const struct board_request none = {0};
+
 	STORE(slot->requests_base, LOAD(slot->requests_total));
 	STORE(slot->generation, generation);
 	STORE(slot->started_ns, started_ns);
 	slot->why[0] = '\0';
+	slot->user[0] = '\0';
+	slot->note[0] = '\0';
+	flip_write(&slot->request_flip, slot->request, &none, sizeof(none));
+	STORE(slot->last_ns, 0);
 	STORE(slot->state, BOARD_STARTING);
+}
+
+void pool_board_set_group(struct board_slot *slot, size_t group)
+{
+	STORE(slot->group, (uint32_t)group);
 }
 
 void pool_board_buried(struct board_slot *slot)
 {
+	/* It may have died amid a request. */
+	STORE(slot->request_ns, 0);
+	STORE(slot->phase, 0);
 	STORE(slot->state, BOARD_EMPTY);
 	STORE(slot->pid, 0);
 }
@@ -174,9 +251,45 @@ void pool_board_set_state(struct board_slot *slot, enum board_state state)
 	STORE(slot->state, (uint32_t)state);
 }
 
-void pool_board_count_request(struct board_slot *slot)
+void pool_board_begin(struct board_slot *slot, int64_t now_ns)
 {
 	ADD_ONE(slot->requests_total);
+	STORE(slot->phase_ns, now_ns);
+	STORE(slot->phase, 1);
+	STORE(slot->request_ns, now_ns);
+}
+
+void pool_board_end(struct board_slot *slot, int64_t now_ns)
+{
+	STORE(slot->last_ns, now_ns - LOAD(slot->request_ns));
+	STORE(slot->request_ns, 0);
+	STORE(slot->phase, 0);
+}
+
+void pool_board_set_phase(
+    struct board_slot *slot, uint32_t phase, int64_t now_ns)
+{
+	STORE(slot->phase_ns, now_ns);
+	STORE(slot->phase, phase);
+}
+
+void pool_board_set_request(
+    struct board_slot *slot, const struct board_request *request)
+{
+	flip_write(
+	    &slot->request_flip, slot->request, request, sizeof(*request));
+	slot->user[0] = '\0';
+	slot->note[0] = '\0';
+}
+
+void pool_board_set_user(struct board_slot *slot, struct strv user)
+{
+	strv_copy_cut(user, slot->user, sizeof(slot->user));
+}
+
+void pool_board_set_note(struct board_slot *slot, struct strv note)
+{
+	strv_copy_cut(note, slot->note, sizeof(slot->note));
 }
 
 void pool_board_set_why(struct board_slot *slot, const char *why)

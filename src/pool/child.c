@@ -31,6 +31,43 @@ unsigned pool_child_index(const struct pool_child *child)
 	return child->birth->index;
 }
 
+int64_t pool_child_request_ns(const struct pool_child *child)
+{
+	return child->request_ns;
+}
+
+void pool_child_show(
+    struct pool_child *child, const struct pool_request *request)
+{
+	struct board_request shown;
+
+	strv_copy_cut(request->method, shown.method, sizeof(shown.method));
+	strv_copy_cut(request->path, shown.uri, sizeof(shown.uri));
+	strv_copy_cut(request->query, shown.query, sizeof(shown.query));
+	shown.content_length = request->content_length;
+	pool_board_set_request(child->slot, &shown);
+}
+
+void pool_child_show_user(struct pool_child *child, struct strv user)
+{
+	pool_board_set_user(child->slot, user);
+}
+
+void pool_child_phase(struct pool_child *child, unsigned phase, int64_t now_ns)
+{
+	pool_board_set_phase(child->slot, phase, now_ns);
+}
+
+void pool_child_note(struct pool_child *child, struct strv note)
+{
+	pool_board_set_note(child->slot, note);
+}
+
+void *pool_child_area(const struct pool_child *child)
+{
+	return pool_board_area(child->from->board, child->birth->slot);
+}
+
 bool pool_peer_gone(int fd)
 {
 	/* Not a peek: bytes that nobody will read to the end would hide the
@@ -63,7 +100,7 @@ static void strangers_close(
 	close(from->report_read);
 	close(from->signal_fd);
 	close(from->epoll_fd);
-	for (size_t i = 0; i < conf->ngroups; i++)
+	for (size_t i = 0; i < conf->ngroups && !own->sees_sockets; i++)
 		if (conf->groups[i].listen_fd >= 0 &&
 		    conf->groups[i].listen_fd != own->listen_fd)
 			close(conf->groups[i].listen_fd);
@@ -145,6 +182,7 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 {
 	const struct pool_group *group = &from->conf->groups[birth->group];
 	struct pool_child child = {
+	    .from = from,
 	    .group = group,
 	    .birth = birth,
 	    .slot = pool_board_slot(from->board, birth->slot),

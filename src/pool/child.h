@@ -37,6 +37,7 @@ struct birth {
 
 /* The child's view of itself. */
 struct pool_child {
+	const struct heritage *from;
 	const struct pool_group *group;
 	const struct birth *birth;
 	struct board_slot *slot;
@@ -44,6 +45,7 @@ struct pool_child {
 	int report_fd;
 	int signal_fd;
 	uint64_t requests;
+	int64_t request_ns; /* when the one at hand began */
 	uint64_t request_limit; /* leaves after so many; 0: never */
 	bool draining; /* takes no new work; see pool_child_draining() */
 };

@@ -16,11 +16,13 @@ libpool_a_SOURCES = \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/pool.h \
+	%reldir%/queue.c %reldir%/queue.h \
 	%reldir%/report.c %reldir%/report.h \
 	%reldir%/rights.c %reldir%/rights.h \
 	%reldir%/serve.c \
 	%reldir%/signals.c %reldir%/signals.h \
 	%reldir%/single.c \
 	%reldir%/spawn.c \
+	%reldir%/status.c %reldir%/status.h \
 	%reldir%/stop.c %reldir%/stop.h
 EXTRA_DIST += %reldir%/.may_include

@@ -60,7 +60,7 @@ static bool room_make(struct master *master, struct err *err)
 		return false;
 	}
 	master->heritage.board =
-	    pool_board_new(conf->ngroups, master->nchildren);
+	    pool_board_new(conf->ngroups, master->nchildren, conf->area_bytes);
 	if (master->heritage.board == NULL) {
 		err_set_errno(
 		    err, "shared memory for %zu children", master->nchildren);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A master and its groups of children.  Knows processes, sockets and signals;
- * knows nothing of FastCGI, HTTP or sales.  The only header of this folder that
- * others include.
+ * knows nothing of FastCGI, HTTP or sales.  Others include this header, and
+ * status.h and queue.h if they look at a pool from inside.
  *
  * A group is a name, a number of children and a struct pool_app: what a child
  * of it does.  A group with a listening socket serves connections, one request
@@ -14,6 +14,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -52,6 +53,9 @@ struct pool_app {
 	int64_t (*tick)(void *ctx);
 	/* The mirror of open(), when the child leaves in order; may be NULL. */
 	void (*close)(void *ctx);
+	/* What serve() does at a time: names of the phases 1.., for people. */
+	const char *const *phases;
+	unsigned nphases;
 	void *ctx; /* made in the master before the fork; copied by it */
 };
 
@@ -63,6 +67,25 @@ struct pool_app {
 bool pool_child_draining(const struct pool_child *child);
 /* 0.. within its group. */
 unsigned pool_child_index(const struct pool_child *child);
+/* mono_ns() when the request at hand began. */
+int64_t pool_child_request_ns(const struct pool_child *child);
+/*
+ * What the child shows of the request at hand (see pool/status.h): views, cut
+ * where they are longer than the board's bounds.
+ */
+struct pool_request {
+	struct strv method, path, query;
+	uint64_t content_length;
+};
+void pool_child_show(
+    struct pool_child *child, const struct pool_request *request);
+void pool_child_show_user(struct pool_child *child, struct strv user);
+/* The request is in this phase now, 1.. as pool_app names them; it begins in
+ * 1.  And what that is about. */
+void pool_child_phase(struct pool_child *child, unsigned phase, int64_t now_ns);
+void pool_child_note(struct pool_child *child, struct strv note);
+/* The child's own piece of pool_conf.area_bytes. */
+void *pool_child_area(const struct pool_child *child);
 /* True when the peer of a connection has hung up (nobody waits any more). */
 bool pool_peer_gone(int fd);
 
@@ -135,6 +158,9 @@ struct pool_group {
 	 * that were not used for the longest time. */
 	unsigned keep_max;
 	const struct pool_peers *peers; /* NULL: everybody */
+	/* Children keep the listening sockets of all groups open, to look at
+	 * their queues (pool/queue.h); they accept from their own alone. */
+	bool sees_sockets;
 };
 
 /* What a child may do and see besides its user. */
@@ -162,6 +188,9 @@ struct pool_conf {
 	/* Children run as this user and group when the master is root. */
 	const char *user, *group;
 	const struct pool_rights *rights; /* NULL: as the master's */
+	/* Shared memory for the app, so much for every child: zero before the
+	 * first child of a place, then kept from child to child. */
+	size_t area_bytes;
 	/* Called in the master once every group is complete for the first time;
 	 * may be NULL. */
 	void (*ready)(void *ctx);

@@ -45,16 +45,20 @@ static enum pool_next serve(struct loop *loop, int fd)
 {
 	struct pool_child *child = loop->child;
 	const struct pool_app *app = child->group->app;
+	enum pool_next next;
 
 	/* Before, not after: a request that kills has been one, and the last
 	 * one knows that its connection will not be kept. */
 	child->requests++;
-	pool_board_count_request(child->slot);
+	child->request_ns = mono_ns();
+	pool_board_begin(child->slot, child->request_ns);
 	if (pool_child_is_spent(child))
 		child->draining = true;
 	pool_board_set_state(
 	    child->slot, child->draining ? BOARD_DRAINING : BOARD_BUSY);
-	return app->serve(app->ctx, fd);
+	next = app->serve(app->ctx, fd);
+	pool_board_end(child->slot, mono_ns());
+	return next;
 }
 
 /* Above keep_max the longest unused go, but none that has sent a request. */

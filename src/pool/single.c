@@ -34,7 +34,7 @@ static bool prepare(
 		return false;
 	}
 	single->reports = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	single->heritage.board = pool_board_new(1, 1);
+	single->heritage.board = pool_board_new(1, 1, conf->area_bytes);
 	if (single->reports < 0 || single->heritage.board == NULL) {
 		err_set_errno(err, "cannot prepare a lone worker");
 		return false;

@@ -50,6 +50,7 @@ static bool born(struct master *master, struct master_group *group)
 		},
 	};
 	pool_board_born(on_board, child->birth.generation, now_ns);
+	pool_board_set_group(on_board, child->birth.group);
 	child->pid = fork();
 	if (child->pid == 0)
 		pool_child_main(&master->heritage, &child->birth);

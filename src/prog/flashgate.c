@@ -4,9 +4,11 @@
 
 #include "base/log.h"
 #include "pool/pool.h"
+#include "pool/queue.h"
 #include "prog/daemon.h"
 #include "prog/front.h"
 #include "prog/keeper.h"
+#include "prog/monitor.h"
 #include "prog/settings.h"
 #include "prog/single.h"
 #include "prog/wire.h"
@@ -209,7 +211,8 @@ struct server {
 	struct sale_table *table; /* shared */
 	struct worker *worker;
 	struct keeper *keeper;
-	int listen_fd;
+	struct monitor *monitor;
+	int listen_fd, status_fd; /* -1: none */
 };
 
 static void ready_tell(void *ctx)
@@ -230,11 +233,16 @@ static const char *text_or_null(const char *text)
 	return text[0] != '\0' ? text : NULL;
 }
 
+/* Status pages are short, and whoever asks for one is near. */
+#define MONITOR_IO_TIMEOUT_MS 1000
+#define MONITOR_KEEP_MAX      16
+
 static int groups_run(struct server *server)
 {
 	const struct settings *settings = server->settings;
 	struct pool_app worker_does = worker_app(server->worker);
 	struct pool_app keeper_does = keeper_app(server->keeper);
+	struct pool_app monitor_does = monitor_app(server->monitor);
 	struct pool_group groups[] = {
 	    {.name = "worker",
 		.app = &worker_does,
@@ -248,10 +256,19 @@ static int groups_run(struct server *server)
 		.app = &keeper_does,
 		.listen_fd = -1,
 		.max_children = 1},
+	    {.name = "monitor",
+		.app = &monitor_does,
+		.listen_fd = server->status_fd,
+		.max_children = 1,
+		.io_timeout_ms = MONITOR_IO_TIMEOUT_MS,
+		.keep_max = MONITOR_KEEP_MAX,
+		.sees_sockets = true},
 	};
 	size_t without = server->launch->services ? 1 : 0;
 	struct pool_conf conf = {.groups = groups + without,
-	    .ngroups = ARRAY_LEN(groups) - without,
+	    .ngroups = ARRAY_LEN(groups) - without -
+		       (server->status_fd < 0 ? 1 : 0),
+	    .area_bytes = monitor_area_bytes(),
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
 		(unsigned)settings->global.process_control_timeout_ms,
@@ -264,38 +281,82 @@ static int groups_run(struct server *server)
 	return pool_run(&conf);
 }
 
-static bool memory_take(struct server *server)
+static bool memory_take(struct server *server, struct err *err)
 {
+	err_set(err, 0, "out of memory");
 	server->table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (server->table == MAP_FAILED)
 		return false;
 	sale_table_init(server->table);
-	server->worker =
-	    worker_new(server->settings, server->table, &server->keys);
+	server->worker = worker_new(
+	    server->settings, server->table, &server->keys, err);
 	server->keeper = keeper_new(server->settings, server->table);
-	return server->worker != NULL && server->keeper != NULL;
+	server->monitor = monitor_new(server->settings, server->table);
+	return server->worker != NULL && server->keeper != NULL &&
+	       server->monitor != NULL;
+}
+
+/* The kernel cuts a backlog without a word. */
+static void backlog_judge(int backlog)
+{
+	unsigned somaxconn = pool_queue_somaxconn();
+
+	if (pool_queue_is_clipped(backlog, somaxconn))
+		log_warning("[www] listen.backlog = %d is cut to %u by the "
+			    "kernel: raise net.core.somaxconn",
+		    backlog, somaxconn);
+}
+
+/* The monitor's socket: who may connect to the workers' may connect to it. */
+static struct pool_listen_conf status_conf(const struct server *server)
+{
+	struct pool_listen_conf conf = server->front.listen;
+
+	conf.address = server->settings->www.status_listen;
+	conf.alone = false;
+	return conf;
 }
 
 static bool listen_open(struct server *server)
 {
+	struct pool_listen_conf status = status_conf(server);
 	struct err err = ERR_INIT;
 
-	server->listen_fd = -1;
-	if (server->launch->services)
+	server->listen_fd = server->status_fd = -1;
+	if (!server->launch->services) {
+		/* As a master we are the only one. */
+		server->front.listen.alone = true;
+		server->listen_fd =
+		    pool_listen_open(&server->front.listen, &err);
+		if (server->listen_fd < 0) {
+			log_error("[www] listen: %s", err.text);
+			return false;
+		}
+		backlog_judge(server->front.listen.backlog);
+	}
+	if (status.address[0] == '\0')
 		return true;
-	/* As a master we are the only one. */
-	server->front.listen.alone = true;
-	server->listen_fd = pool_listen_open(&server->front.listen, &err);
-	if (server->listen_fd < 0)
-		log_error("[www] listen: %s", err.text);
-	return server->listen_fd >= 0;
+	server->status_fd = pool_listen_open(&status, &err);
+	if (server->status_fd < 0)
+		log_error("[www] pm.status_listen: %s", err.text);
+	return server->status_fd >= 0;
+}
+
+static void listen_close(struct server *server)
+{
+	struct pool_listen_conf status = status_conf(server);
+
+	if (server->status_fd >= 0)
+		pool_listen_close(&status, server->status_fd);
+	if (server->listen_fd >= 0)
+		pool_listen_close(&server->front.listen, server->listen_fd);
 }
 
 static int master_run(struct server *server)
 {
 	struct err err = ERR_INIT;
-	int code;
+	int code = EX_CONFIG;
 
 	if (geteuid() == 0 && server->settings->www.user[0] == '\0') {
 		log_error(
@@ -303,22 +364,22 @@ static int master_run(struct server *server)
 		    "are to be; write user = root if you mean it");
 		return EX_CONFIG;
 	}
-	if (!stores_judge(server->settings, NULL) || !listen_open(server))
+	if (!stores_judge(server->settings, NULL))
 		return EX_CONFIG;
-	if (!memory_take(server)) {
-		log_error("out of memory");
-		return EX_SOFTWARE;
+	if (listen_open(server)) {
+		code = EX_SOFTWARE;
+		if (memory_take(server, &err) &&
+		    (!server->launch->daemon || daemon_detach(&err)))
+			code = groups_run(server);
+		else
+			log_error("%s", err.text);
 	}
-	if (server->launch->daemon && !daemon_detach(&err)) {
-		log_error("%s", err.text);
-		return EX_SOFTWARE;
-	}
-	code = groups_run(server);
-	if (server->listen_fd >= 0)
-		pool_listen_close(&server->front.listen, server->listen_fd);
+	listen_close(server);
 	worker_free(&server->worker);
 	keeper_free(&server->keeper);
-	munmap(server->table, sale_table_bytes());
+	monitor_free(&server->monitor);
+	if (server->table != NULL && server->table != MAP_FAILED)
+		munmap(server->table, sale_table_bytes());
 	return code;
 }
 
@@ -388,6 +449,7 @@ static int run(const struct launch *launch)
 		log_error("[global] error_log: %s", err.text);
 		return EX_CONFIG;
 	}
+	log_set_format((enum log_format)settings.global.log_format);
 	return server_run(&settings, launch);
 }
 

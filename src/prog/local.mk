@@ -8,6 +8,17 @@ libprog_a_SOURCES = \
 	%reldir%/own_table.c %reldir%/own_table.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
 	%reldir%/single.c %reldir%/single.h \
+	%reldir%/access.c %reldir%/access.h \
+	%reldir%/access_format.c %reldir%/access_format.h \
+	%reldir%/metrics.c %reldir%/metrics.h \
+	%reldir%/monitor.c %reldir%/monitor.h \
+	%reldir%/openmetrics.c %reldir%/openmetrics.h \
+	%reldir%/ready.c %reldir%/ready.h \
+	%reldir%/snapshot.c %reldir%/snapshot.h \
+	%reldir%/stats.c %reldir%/stats.h \
+	%reldir%/status.c %reldir%/status.h %reldir%/status_fields.h \
+	%reldir%/status_json.c \
+	%reldir%/timed.c %reldir%/timed.h \
 	%reldir%/wire.c %reldir%/wire.h \
 	%reldir%/worker.c %reldir%/worker.h
 

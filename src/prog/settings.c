@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "prog/settings.h"
+#include "prog/access_format.h"
 #include "base/bug.h"
 #include "base/num.h"
 
@@ -24,6 +25,10 @@ const struct setting settings_table[] = {
     {"global", "log_level", SETTING_CHOICE, AT(global.log_level), "notice", 0,
 	0, "alert error warning notice debug", true,
 	"Least urgent level that is written."},
+    {"global", "log_format", SETTING_CHOICE, AT(global.log_format), "text", 0,
+	0, "text json", true,
+	"text, or json: an object a line with time, level, role, pid and "
+	"message."},
     {"global", "process_control_timeout", SETTING_DURATION,
 	AT(global.process_control_timeout_ms), "30s", 0, MS_PER_DAY, NULL, true,
 	"Time that children have to finish running requests when the server "
@@ -105,6 +110,48 @@ const struct setting settings_table[] = {
 	0, 65535, NULL, true,
 	"Idle connections of the web server that one worker keeps open "
 	"(fastcgi_keep_conn). 0: none."},
+    {"www", "request_slowlog_timeout", SETTING_DURATION,
+	AT(www.slowlog_timeout_ms), "0", 0, MS_PER_DAY, NULL, true,
+	"A request that takes longer is told in the log while it still runs, "
+	"with the phase that it is in, for how long, and its claim; and is "
+	"counted. Needs pm.status_listen. 0: never."},
+    {"www", "pm.status_listen", SETTING_TEXT, AT(www.status_listen), "", 0, 0,
+	NULL, false,
+	"Where status, ping, /metrics, /livez and /readyz are asked for, by "
+	"FastCGI: an address like that of listen, with its owner, group and "
+	"mode. A process of its own answers, never a worker. Empty: nobody "
+	"does."},
+    {"www", "pm.status_path", SETTING_TEXT, AT(www.status_path), "/status", 0,
+	0, NULL, true,
+	"Path of the status page, as php-fpm's, with ?json, ?xml, ?html or "
+	"?openmetrics, and ?full for every worker. Empty: none."},
+    {"www", "ping.path", SETTING_TEXT, AT(www.ping_path), "/ping", 0, 0, NULL,
+	true, "Path that answers with ping.response. Empty: none."},
+    {"www", "ping.response", SETTING_TEXT, AT(www.ping_response), "pong", 0, 0,
+	NULL, true, "What ping.path answers."},
+    {"www", "access.log", SETTING_TEXT, AT(www.access_log), "", 0, 0, NULL,
+	true, "File with a line for each request. Empty: none."},
+    {"www", "access.format", SETTING_TEXT, AT(www.access_format),
+	"%R - %u %t \"%m %r%Q%q\" %s %{outcome}x %{seconds}d", 0, 0, NULL, true,
+	"What such a line says: the word json, for an object with all of it, "
+	"or text with php-fpm's tokens: %% percent, %{NAME}e a FastCGI "
+	"parameter, %d duration (%{milliseconds}d, %{microseconds}d), %l "
+	"length of the body, %m method, %n pool, %p pid, %P pid of the master, "
+	"%q query, %Q a ? if there is one, %r path, %R address of the client, "
+	"%s status, %t when it was received (%{FORMAT}t of strftime), %T when "
+	"it was logged, %u customer. Ours: %{queue}x seconds from the web "
+	"server to a worker (see FG_T), %{claim}x of waiting for Redis, "
+	"%{insert}x for MySQL, %{id}x the parameter REQUEST_ID, %{outcome}x "
+	"code of the answer, %{route}x, %{sent}x bytes sent. Foreign bytes are "
+	"escaped; what is not known is a dash."},
+    {"www", "access.suppress_path", SETTING_TEXT, AT(www.access_suppress_path),
+	"", 0, 0, NULL, true,
+	"Paths, separated by blanks, that are not logged when they are asked "
+	"for by GET or HEAD, without query or body, and answered 2xx."},
+    {"www", "ready.queue_max", SETTING_NUMBER, AT(www.ready_queue_max), "0", 0,
+	65535, NULL, true,
+	"Connections waiting to be accepted from which on /readyz says no. 0: "
+	"half of what may wait."},
     {"www", "problem_base", SETTING_TEXT, AT(www.problem_base),
 	"urn:flashgate:problem:", 0, 0, NULL, true,
 	"What stands before the code in the type member of a problem "
@@ -444,10 +491,22 @@ static int key_take(
 	return 1;
 }
 
+/* As php-fpm asks it of a path; empty is none. */
+static bool path_is_plain(const char *path)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789"
+				    "/_.~-";
+
+	return path[0] == '\0' ||
+	       (path[0] == '/' && path[strspn(path, plain)] == '\0');
+}
+
 /* What no single key can say. */
 static bool settings_agree(const struct loading *load)
 {
 	const struct settings *s = load->settings;
+	struct err why = ERR_INIT;
 	struct stat st;
 
 	if (s->www.listen[0] == '\0')
@@ -460,6 +519,20 @@ static bool settings_agree(const struct loading *load)
 		    "request_deadline (%lld ms), or claims of running requests "
 		    "would be given up",
 		    load->path, (long long)s->limits.request_deadline_ms);
+	else if (!access_format_check(s->www.access_format, &why))
+		err_set(load->err, 0, "%s: [www] access.format: %s", load->path,
+		    why.text);
+	else if (strcmp(s->www.listen, s->www.status_listen) == 0)
+		err_set(load->err, 0,
+		    "%s: [www] pm.status_listen must not be listen itself: "
+		    "the status would wait behind the traffic",
+		    load->path);
+	else if (!path_is_plain(s->www.status_path) ||
+		 !path_is_plain(s->www.ping_path))
+		err_set(load->err, 0,
+		    "%s: [www] pm.status_path and ping.path begin with / and "
+		    "hold letters, digits and /_.~- only",
+		    load->path);
 	else if (load->secrets && fstat(fileno(load->file), &st) == 0 &&
 		 (st.st_mode & S_IROTH) != 0)
 		err_set(load->err, 0,

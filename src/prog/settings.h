@@ -26,6 +26,7 @@ struct settings {
 		settings_text pid;
 		settings_text error_log;
 		unsigned log_level; /* enum log_level */
+		unsigned log_format; /* enum log_format */
 		int64_t process_control_timeout_ms;
 	} global;
 	struct {
@@ -44,6 +45,11 @@ struct settings {
 		int64_t max_requests;
 		int64_t io_timeout_ms;
 		int64_t keep_connections;
+		settings_text status_listen, status_path;
+		settings_text ping_path, ping_response;
+		int64_t ready_queue_max;
+		int64_t slowlog_timeout_ms;
+		settings_text access_log, access_format, access_suppress_path;
 		settings_text problem_base;
 	} www;
 	struct {

@@ -219,6 +219,20 @@ static void mdoc_print(const char *text, FILE *out)
 	fputc('\n', out);
 }
 
+/* As the arguments of a macro: %R is one by itself, and a quote would open an
+ * argument with blanks. */
+static void mdoc_quote(const char *text, FILE *out)
+{
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at == '%' && (at == text || at[-1] == ' '))
+			fputs("\\&", out);
+		if (*at == '"')
+			fputs("\\(dq", out);
+		else
+			fputc(*at, out);
+	}
+}
+
 void settings_write_mdoc(FILE *out)
 {
 	char range[128];
@@ -240,10 +254,13 @@ void settings_write_mdoc(FILE *out)
 			fputs("Range: ", out);
 			mdoc_print(range, out);
 		}
-		if (s->fallback[0] != '\0')
-			fprintf(out, "Default:\n.Ql %s .\n", s->fallback);
-		else
+		if (s->fallback[0] != '\0') {
+			fputs("Default:\n.Ql ", out);
+			mdoc_quote(s->fallback, out);
+			fputs(" .\n", out);
+		} else {
 			fputs("Default: empty.\n", out);
+		}
 		if (!s->reloadable)
 			fputs("Takes effect at a restart.\n", out);
 	}

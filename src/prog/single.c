@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "prog/single.h"
+#include "prog/monitor.h"
 #include "base/log.h"
 #include "prog/worker.h"
 
@@ -24,6 +25,7 @@ static int serve(const struct settings *settings, const struct front *front,
 	    .peers = &front->peers};
 	struct pool_conf conf = {.groups = &group,
 	    .ngroups = 1,
+	    .area_bytes = monitor_area_bytes(),
 	    .user = front->user,
 	    .group = front->group,
 	    .rights = &front->rights};
@@ -35,14 +37,15 @@ int single_run(const struct settings *settings, const struct front *front,
     const struct token_keys *keys)
 {
 	struct sale_table *table = malloc(sale_table_bytes());
-	struct worker *worker =
-	    table != NULL ? worker_new(settings, table, keys) : NULL;
 	struct err err = ERR_INIT;
+	struct worker *worker =
+	    table != NULL ? worker_new(settings, table, keys, &err) : NULL;
 	int code = EX_SOFTWARE;
 	int listen_fd;
 
 	if (worker == NULL) {
-		log_error("out of memory");
+		log_error("%s",
+		    err.text[0] != '\0' ? err.text : "out of memory");
 		free(table);
 		return EX_SOFTWARE;
 	}

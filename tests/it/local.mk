@@ -7,6 +7,8 @@ it_tests = \
 	%reldir%/kill.it \
 	%reldir%/modes.it \
 	%reldir%/params.it \
+	%reldir%/logs.it \
+	%reldir%/monitor.it \
 	%reldir%/roundtrips.it \
 	%reldir%/rush.it \
 	%reldir%/sockets.it \
@@ -23,3 +25,5 @@ tests/it/modes.log: tests/lib/as-systemd
 tests/it/params.log tests/it/sockets.log: tests/lib/fcgi-get
 check_PROGRAMS += tests/lib/as-systemd
 tests_lib_as_systemd_SOURCES = tests/lib/as-systemd.c
+tests/it/logs.log tests/it/monitor.log: flashgate flashgatectl flashgate-rush
+tests/it/logs.log tests/it/monitor.log: tests/lib/fcgi-get tests/lib/om-check

@@ -59,3 +59,8 @@ unit_tests += %reldir%/test_rights
 %canon_reldir%_test_rights_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_rights_SOURCES = %reldir%/test_rights.c $(pool_rig)
 %canon_reldir%_test_rights_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_queue
+%canon_reldir%_test_queue_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_queue_SOURCES = %reldir%/test_queue.c
+%canon_reldir%_test_queue_LDADD = libpool.a libbase.a $(CHECK_LIBS)
