@@ -50,6 +50,7 @@ front_conf_nginx() {
 		echo "${kind}_temp_path $dir/nginx/$kind;"
 	done
 	sed -e "s|unix:/run/flashgate/flashgate.sock|unix:$dir/flashgate.sock|" \
+	    -e "s|unix:/run/flashgate/status.sock|unix:$dir/status.sock|" \
 	    -e "s|listen 80;|listen 127.0.0.1:$port backlog=4096;|" \
 	    -e "s|fastcgi_keep_conn on|fastcgi_keep_conn $keep|" \
 	    "$here/conf/nginx.conf" |

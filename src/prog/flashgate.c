@@ -266,8 +266,8 @@ static int groups_run(struct server *server)
 	};
 	size_t without = server->launch->services ? 1 : 0;
 	struct pool_conf conf = {.groups = groups + without,
-	    .ngroups = ARRAY_LEN(groups) - without -
-		       (server->status_fd < 0 ? 1 : 0),
+	    .ngroups =
+		ARRAY_LEN(groups) - without - (server->status_fd < 0 ? 1 : 0),
 	    .area_bytes = monitor_area_bytes(),
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
@@ -283,16 +283,19 @@ static int groups_run(struct server *server)
 
 static bool memory_take(struct server *server, struct err *err)
 {
-	err_set(err, 0, "out of memory");
 	server->table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (server->table == MAP_FAILED)
+	if (server->table == MAP_FAILED) {
+		err_set_errno(err, "shared memory");
 		return false;
+	}
 	sale_table_init(server->table);
-	server->worker = worker_new(
-	    server->settings, server->table, &server->keys, err);
+	server->worker =
+	    worker_new(server->settings, server->table, &server->keys, err);
 	server->keeper = keeper_new(server->settings, server->table);
 	server->monitor = monitor_new(server->settings, server->table);
+	if (err->text[0] == '\0')
+		err_set(err, 0, "out of memory");
 	return server->worker != NULL && server->keeper != NULL &&
 	       server->monitor != NULL;
 }

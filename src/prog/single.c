@@ -44,8 +44,8 @@ int single_run(const struct settings *settings, const struct front *front,
 	int listen_fd;
 
 	if (worker == NULL) {
-		log_error("%s",
-		    err.text[0] != '\0' ? err.text : "out of memory");
+		log_error(
+		    "%s", err.text[0] != '\0' ? err.text : "out of memory");
 		free(table);
 		return EX_SOFTWARE;
 	}
