@@ -34,9 +34,8 @@ const char *log_level_name(enum log_level level);
  * Opens (creates, 0640) `path` for appending; NULL or "" means standard error.
  * Before the first call lines go to standard error at level notice.
  */
-<<<<<<< ours
-bool log_open(const char *path, enum log_level level, struct err *err)
-	ATTR_MUSTUSE;
+bool log_open(
+    const char *path, enum log_level level, struct err *err) ATTR_MUSTUSE;
 /* Text as above, or one JSON object a line: time, level, role, pid, message. */
 enum log_format {
 	LOG_FORMAT_TEXT,
@@ -47,11 +46,6 @@ void log_set_format(enum log_format format);
  * Opens the same path again, after a rotation, and that of every other file
  * below.  The old one serves on failure.
  */
-=======
-bool log_open(
-    const char *path, enum log_level level, struct err *err) ATTR_MUSTUSE;
-/* Opens the same path again, after a rotation.  The old one serves on failure. */
->>>>>>> theirs
 bool log_reopen(struct err *err) ATTR_MUSTUSE;
 /*
  * Gives the open files to `uid`, so that children who run as that user can
