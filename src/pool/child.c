@@ -22,12 +22,18 @@
 
 bool pool_child_draining(const struct pool_child *child)
 {
-	return child->draining;
+	return child->leaving == LEAVING_STOPS;
 }
 
 unsigned pool_child_index(const struct pool_child *child)
 {
 	return child->birth->index;
+}
+
+bool pool_reload_status(
+    const struct pool_child *child, struct pool_reload_status *out)
+{
+	return pool_board_reload_read(child->board, out);
 }
 
 bool pool_peer_gone(int fd)
@@ -44,7 +50,7 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	const struct report report = {
 	    .kind = kind,
 	    .slot = (uint32_t)child->birth->slot,
-	    .generation = child->birth->generation,
+	    .serial = child->birth->serial,
 	    .pid = (int32_t)getpid(),
 	};
 
@@ -62,10 +68,13 @@ static void strangers_close(
 	close(from->report_read);
 	close(from->signal_fd);
 	close(from->epoll_fd);
-	for (size_t i = 0; i < conf->ngroups; i++)
-		if (conf->groups[i].listen_fd >= 0 &&
-		    conf->groups[i].listen_fd != own->listen_fd)
+	for (size_t i = 0; i < conf->ngroups; i++) {
+		if (&conf->groups[i] == own || conf->groups[i].listen_fd < 0)
+			continue;
+		pool_handover_close(&from->handover[i]);
+		if (conf->groups[i].listen_fd != own->listen_fd)
 			close(conf->groups[i].listen_fd);
+	}
 }
 
 /* False when the master is gone already. */
@@ -139,10 +148,13 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	struct pool_child child = {
 	    .group = group,
 	    .birth = birth,
+	    .board = from->board,
 	    .slot = pool_board_slot(from->board, birth->slot),
 	    .lifeline_fd = from->lifeline_read,
 	    .report_fd = from->report_write,
 	    .signal_fd = -1,
+	    .handover = from->handover[birth->group],
+	    .turns_fd = from->turns_fd,
 	    .request_limit =
 		pool_policy_request_limit(group->max_requests, birth->index),
 	};

@@ -6,6 +6,7 @@ libpool_a_SOURCES = \
 	%reldir%/child.c %reldir%/child.h \
 	%reldir%/conns.c %reldir%/conns.h \
 	%reldir%/drain.c \
+	%reldir%/handover.c %reldir%/handover.h \
 	%reldir%/ident.c %reldir%/ident.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
@@ -13,9 +14,13 @@ libpool_a_SOURCES = \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/pool.h \
+	%reldir%/reload.c %reldir%/reload.h \
+	%reldir%/renew.c \
 	%reldir%/report.c %reldir%/report.h \
 	%reldir%/serve.c \
 	%reldir%/signals.c %reldir%/signals.h \
 	%reldir%/spawn.c \
-	%reldir%/stop.c %reldir%/stop.h
+	%reldir%/statusfile.c %reldir%/statusfile.h \
+	%reldir%/stop.c %reldir%/stop.h \
+	%reldir%/turns.c %reldir%/turns.h
 EXTRA_DIST += %reldir%/.may_include

@@ -39,3 +39,13 @@ unit_tests += %reldir%/test_leaving
 %canon_reldir%_test_leaving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_leaving_SOURCES = %reldir%/test_leaving.c $(pool_rig)
 %canon_reldir%_test_leaving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_reload
+%canon_reldir%_test_reload_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_reload_SOURCES = %reldir%/test_reload.c
+%canon_reldir%_test_reload_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_renew
+%canon_reldir%_test_renew_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
+%canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)
