@@ -1,6 +1,7 @@
 # Manual pages (mdoc).  flashgate.conf.5 is made from the table of settings;
 # tests/prog/docs.sh compares.
 dist_man_MANS += \
+	%reldir%/flashgate-rush.1 \
 	%reldir%/flashgate.8 \
 	%reldir%/flashgate.conf.5 \
 	%reldir%/flashgatectl.8

@@ -97,10 +97,16 @@ mariadb_start() { # DIR [ARGUMENTS]
 		mariadb_user=--user=mysql
 		chmod a+rx "$mariadb_dir"
 	fi
+	# A starting server deletes every temporary table that lies in its tmpdir:
+	# in a shared /tmp that would be another server's, in the middle of its
+	# installation.
+	mkdir -p "$mariadb_dir/mysql-tmp"
+	[ -z "$mariadb_user" ] || chown mysql "$mariadb_dir/mysql-tmp"
 	if [ ! -d "$mariadb_dir/mysql/mysql" ]; then
 		mkdir -p "$mariadb_dir/mysql"
 		[ -z "$mariadb_user" ] || chown mysql "$mariadb_dir/mysql"
-		"$MARIADB_INSTALL_DB" --no-defaults $mariadb_user \
+		TMPDIR="$mariadb_dir/mysql-tmp" \
+		    "$MARIADB_INSTALL_DB" --no-defaults $mariadb_user \
 		    --datadir="$mariadb_dir/mysql" \
 		    --auth-root-authentication-method=normal --skip-test-db \
 		    >"$mariadb_dir/mysql-install.log" 2>&1 || {
@@ -118,6 +124,7 @@ mariadb_start() { # DIR [ARGUMENTS]
 	ln -sfn mysql/mysqld.sock "$mariadb_dir/mysql.sock"
 	"$MARIADBD" --no-defaults $mariadb_user --datadir="$mariadb_dir/mysql" \
 	    --socket="$mariadb_dir/mysql/mysqld.sock" --skip-networking \
+	    --tmpdir="$mariadb_dir/mysql-tmp" \
 	    --pid-file="$mariadb_dir/mysql/mysqld.pid" \
 	    --log-error="$mariadb_dir/mysql.log" --skip-log-bin \
 	    --innodb-buffer-pool-size=64M --innodb-log-file-size=64M \

@@ -9,3 +9,4 @@ include src/gate/local.mk
 include src/ledger/local.mk
 include src/web/local.mk
 include src/prog/local.mk
+include src/rush/local.mk

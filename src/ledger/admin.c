@@ -58,7 +58,7 @@ enum outcome ledger_audit(struct ledger *ledger, struct sale_id id,
 	return audit_append(ledger, &row, err);
 }
 
-/* ---- sale create -------------------------------------------------------------------- */
+/* ---- sale create --------------------------------------------------------- */
 
 static bool sale_refuse(
     struct err *err, const struct sale *sale, const char *why)
@@ -168,7 +168,7 @@ enum outcome ledger_sale_create(struct ledger *ledger, struct sale *sale,
 	return out;
 }
 
-/* ---- looking ------------------------------------------------------------------------ */
+/* ---- looking ------------------------------------------------------------- */
 
 enum outcome ledger_sale_find(struct ledger *ledger, struct strv slug,
     struct sale *sale, bool *found, struct wall *now, struct err *err)
@@ -231,7 +231,7 @@ enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
 	return out;
 }
 
-/* ---- changing ----------------------------------------------------------------------- */
+/* ---- changing ------------------------------------------------------------ */
 
 enum outcome ledger_sale_set_state(struct ledger *ledger, struct sale_id id,
     enum sale_state from, enum sale_state to, const char *actor, bool *won,

@@ -49,7 +49,7 @@ static enum outcome too_late(struct conn *conn, struct err *err)
 	return OUT_NOT_DONE;
 }
 
-/* ---- connecting ------------------------------------------------------------------ */
+/* ---- connecting ---------------------------------------------------------- */
 
 static unsigned whole_seconds(int64_t ms)
 {
@@ -89,7 +89,7 @@ static void options_set(struct conn *conn, int64_t deadline_ns)
 #endif
 }
 
-/* ---- the session ----------------------------------------------------------------- */
+/* ---- the session --------------------------------------------------------- */
 
 static enum outcome session_text(
     struct conn *conn, enum statement_id id, struct err *err)
@@ -191,7 +191,7 @@ static enum outcome session_set_up(
 	return out;
 }
 
-/* ---- a connection ---------------------------------------------------------------- */
+/* ---- a connection -------------------------------------------------------- */
 
 /* CLIENT_FOUND_ROWS: a compare-and-set is won by who found the row as expected,
  * even when it then changed nothing. */

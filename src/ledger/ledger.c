@@ -91,7 +91,7 @@ enum outcome ledger_patient(struct ledger *ledger, int64_t statement_ms,
 	return out == OUT_DONE ? conn_ensure(patient, deadline_ns, err) : out;
 }
 
-/* ---- results ----------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------- */
 
 struct orders_reader {
 	struct order_row row;

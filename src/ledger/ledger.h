@@ -62,7 +62,7 @@ struct ledger_setting {
 enum outcome ledger_settings(struct ledger *ledger, int64_t deadline_ns,
     struct ledger_setting *out, size_t *n, struct err *err);
 
-/* ---- the operator's hand: flashgatectl only ------------------------------------ */
+/* ---- the operator's hand: flashgatectl only ------------------------------ */
 
 /* Version that the database has, 0: no schema. */
 enum outcome ledger_schema_version(

@@ -28,7 +28,8 @@ static enum outcome port_record(void *ctx, const struct order *order,
 {
 	struct ledger *ledger = ctx;
 	size_t ref_len = strnlen(order->ref, sizeof(order->ref));
-	MYSQL_BIND params[10];
+	MYSQL_TIME created;
+	MYSQL_BIND params[11];
 	struct call call = {.id = STMT_RECORD, .params = params};
 	enum outcome out;
 
@@ -38,10 +39,11 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	param_u32(&params[3], &order->slot);
 	param_bytes(&params[4], order->payload_hash, PAYLOAD_HASH_BYTES);
 	param_bytes(&params[5], ref_len > 0 ? order->ref : NULL, ref_len);
-	param_u32(&params[6], &order->sale.v);
-	param_u32(&params[7], &order->epoch);
-	param_u32(&params[8], &order->unit);
-	param_u32(&params[9], &order->slot);
+	param_wall(&params[6], order->created, &created);
+	param_u32(&params[7], &order->sale.v);
+	param_u32(&params[8], &order->epoch);
+	param_u32(&params[9], &order->unit);
+	param_u32(&params[10], &order->slot);
 	out = conn_call(&ledger->conn, &call, deadline_ns, err);
 	if (out == OUT_DONE)
 		*answer = call.affected == 1 ? LEDGER_RECORDED : LEDGER_FENCED;

@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "sale/sale.h"
 
-/* ---- parameters ---------------------------------------------------------------- */
+/* ---- parameters ---------------------------------------------------------- */
 
 /* Each fills one bind wholly.  Bytes are compared as bytes, text is text in
  * the connection's character set; absent (p == NULL) is NULL. */
@@ -26,7 +26,7 @@ void param_double(MYSQL_BIND *bind, const double *value);
 /* `room` is filled from `when`; a time that is not set is NULL. */
 void param_wall(MYSQL_BIND *bind, struct wall when, MYSQL_TIME *room);
 
-/* ---- results ------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------- */
 
 /* One number, not NULL. */
 void result_i64(MYSQL_BIND *bind, int64_t *value);
@@ -70,7 +70,7 @@ void sale_row_bind(struct sale_row *row);
 bool sale_row_read(const struct sale_row *row, struct sale *out, bool *found,
     struct wall *now, struct err *err) ATTR_MUSTUSE;
 
-/* ---- times ---------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------- */
 
 /* Between UTC microseconds and MySQL's fields.  False for the zero date and
  * whatever else is no day of the calendar. */

@@ -32,16 +32,17 @@
  * tell servers that fix a placeholder's type when it is prepared (MySQL from
  * 8.0.22 on) that these are bytes, not text.
  */
-#define RECORD_TEXT                                                       \
-	"INSERT INTO orders (claim, sale_id, epoch, status, unit_no, "    \
-	"customer, slot, payload_hash, ref) "                             \
-	"SELECT CAST(? AS BINARY), s.id, s.epoch, 'sold', "               \
-	"CAST(? AS UNSIGNED), CAST(? AS BINARY), CAST(? AS UNSIGNED), "   \
-	"CAST(? AS BINARY), CAST(? AS BINARY) FROM sales s "              \
-	"WHERE s.id = ? AND s.epoch = ? AND s.state = 'open' "            \
-	"AND ? BETWEEN 1 AND s.stock AND ? BETWEEN 1 AND s.per_customer " \
-	"AND (s.opens IS NULL OR UTC_TIMESTAMP(6) >= s.opens) "           \
-	"AND (s.closes IS NULL OR UTC_TIMESTAMP(6) < s.closes) "          \
+#define RECORD_TEXT                                                        \
+	"INSERT INTO orders (claim, sale_id, epoch, status, unit_no, "     \
+	"customer, slot, payload_hash, ref, created) "                     \
+	"SELECT CAST(? AS BINARY), s.id, s.epoch, 'sold', "                \
+	"CAST(? AS UNSIGNED), CAST(? AS BINARY), CAST(? AS UNSIGNED), "    \
+	"CAST(? AS BINARY), CAST(? AS BINARY), "                           \
+	"COALESCE(CAST(? AS DATETIME(6)), UTC_TIMESTAMP(6)) FROM sales s " \
+	"WHERE s.id = ? AND s.epoch = ? AND s.state = 'open' "             \
+	"AND ? BETWEEN 1 AND s.stock AND ? BETWEEN 1 AND s.per_customer "  \
+	"AND (s.opens IS NULL OR UTC_TIMESTAMP(6) >= s.opens) "            \
+	"AND (s.closes IS NULL OR UTC_TIMESTAMP(6) < s.closes) "           \
 	"LOCK IN SHARE MODE"
 
 /* IGNORE: a claim that has its row already keeps it.  The values are of fixed
@@ -73,7 +74,7 @@
 	}
 
 static const struct statement table[] = {
-    [STMT_RECORD] = TEXT("insert order", RECORD_TEXT, 10, 0),
+    [STMT_RECORD] = TEXT("insert order", RECORD_TEXT, 11, 0),
     [STMT_FIND_1] =
 	BATCH("find order", FIND_HEAD, "?", ")", 1, 1, ORDER_COLUMN_COUNT),
     [STMT_FIND_UNIT] =

@@ -324,6 +324,8 @@ void buy_order_fill(const struct buying *b, struct order *order)
 	    .unit = b->ticket.unit,
 	    .slot = b->ticket.slot,
 	    .customer = b->purchase->customer,
+	    /* So that 201 and every later reading tell the same. */
+	    .created = b->purchase->now,
 	};
 	memcpy(
 	    order->payload_hash, b->purchase->payload_hash, PAYLOAD_HASH_BYTES);

@@ -123,7 +123,8 @@ static enum outcome ledger_record(void *ctx, const struct order *order,
 	for (size_t i = 0; i < ledger->nrows; i++)
 		if (clashes(&ledger->rows[i], order))
 			return OUT_DONE;
-	row.created = ledger_now(ledger);
+	if (row.created.us == 0)
+		row.created = ledger_now(ledger);
 	mem_ledger_put_row(ledger, &row);
 	*out = LEDGER_RECORDED;
 	return OUT_DONE;

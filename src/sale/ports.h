@@ -217,6 +217,7 @@ struct ledger_port {
 	/*
 	 * The guarded insert, one autocommit statement: a sold row for `order`
 	 * if the sale's epoch, state, window, stock and limit allow it.
+	 * order->created is stored; 0: the ledger's own time.
 	 */
 	enum outcome (*record)(void *ctx, const struct order *order,
 	    int64_t deadline_ns, enum ledger_record *out, struct err *err);

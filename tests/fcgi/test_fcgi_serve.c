@@ -302,12 +302,14 @@ START_TEST(test_blocked_signals_break_nothing)
 	ck_assert_strv(fcc_answer_body(&talk.answer), STRV("a body in pieces"));
 	ck_assert(reported(&echo, FCGI_READ_REQUEST).stands);
 
-	/* They were delivered, when nothing was under way. */
-	put_uri(&talk, "/last", STRV(""));
-	say(&talk);
-	hear(&talk, 200, "/last");
-	report = reported(&echo, FCGI_READ_REQUEST);
-	ck_assert_uint_ge(report.nsignals, 1);
+	/* They are delivered when nothing is under way: a server that finds
+	 * the next request there does not wait, and so does not take them yet. */
+	do {
+		put_uri(&talk, "/last", STRV(""));
+		say(&talk);
+		hear(&talk, 200, "/last");
+		report = reported(&echo, FCGI_READ_REQUEST);
+	} while (report.nsignals == 0);
 	talk_free(&talk);
 	ck_assert_int_eq(echo_stop(&echo), 0);
 }

@@ -8,9 +8,9 @@
 #	get PATH / post PATH [curl options] status, then headers and body in files
 . "$top_srcdir/tests/tap.sh"
 . "$top_srcdir/scripts/servers.sh"
-: "${NGINX:=$(PATH=$PATH:/usr/sbin command -v nginx || true)}"
+: "${NGINX_BIN:=$(PATH=$PATH:/usr/sbin command -v nginx || true)}"
 
-for it_server in "$REDIS_SERVER" "$MARIADBD" "$NGINX"; do
+for it_server in "$REDIS_SERVER" "$MARIADBD" "$NGINX_BIN"; do
 	[ -n "$it_server" ] || skip_all "redis-server, mariadbd and nginx are needed"
 done
 for it_tool in curl jq; do

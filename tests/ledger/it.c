@@ -92,7 +92,7 @@ bool it_find(
 	return n == 1;
 }
 
-/* ---- the administrator ----------------------------------------------------------- */
+/* ---- the administrator --------------------------------------------------- */
 
 MYSQL *it_root(void)
 {
@@ -187,7 +187,7 @@ void it_wait_blocked(MYSQL *root)
 	    "WHERE variable_name = 'INNODB_ROW_LOCK_CURRENT_WAITS'");
 }
 
-/* ---- fixtures -------------------------------------------------------------------- */
+/* ---- fixtures ------------------------------------------------------------ */
 
 struct sale it_sale(MYSQL *root)
 {

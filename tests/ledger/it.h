@@ -37,7 +37,7 @@ it_part_fn part_port, part_wait, part_admin, part_check, part_fault,
 const char *it_dir(void);
 const char *it_socket(void);
 
-/* ---- a ledger under test --------------------------------------------------------- */
+/* ---- a ledger under test ------------------------------------------------- */
 
 /* As the application's user, as a worker would have it. */
 struct ledger *it_ledger(void);
@@ -78,7 +78,7 @@ void it_void(struct ledger *ledger, const struct order *claims, size_t n);
 bool it_find(
     struct ledger *ledger, const struct claim_id *claim, struct order *out);
 
-/* ---- fixtures -------------------------------------------------------------------- */
+/* ---- fixtures ------------------------------------------------------------ */
 
 /* The server's administrator, past everything of ours. */
 MYSQL *it_root(void);

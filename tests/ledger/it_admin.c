@@ -217,6 +217,10 @@ START_TEST(test_state_is_compared_and_set)
 	    SALE_STATE_OPEN, SALE_STATE_CLOSED, "anna", &won, &why));
 	ck_assert(!won);
 	ck_assert_int_eq(audits(sale.id, "state"), 1);
+	/* Who finds it as expected has won, also when nothing changes. */
+	ck_done(ledger_sale_set_state(admin, sale.id, SALE_STATE_PAUSED,
+	    SALE_STATE_PAUSED, "anna", &won, &why));
+	ck_assert(won);
 	ck_assert_int_eq(it_number(root,
 			     "SELECT COUNT(*) FROM audit WHERE sale_id = %u "
 			     "AND JSON_VALUE(detail, '$.from') = 'open' "
@@ -327,7 +331,7 @@ START_TEST(test_orders_page_by_page)
 }
 END_TEST
 
-/* ---- what the schema refuses, whoever asks ----------------------------------------- */
+/* ---- what the schema refuses, whoever asks ------------------------------- */
 
 #define SALE(values)                                                           \
 	"INSERT INTO sales (slug, title, price_minor, currency, stock, "       \

@@ -49,7 +49,7 @@ static void end(struct ledger *ledger)
 	mysql_close(root);
 }
 
-/* ---- schema ---------------------------------------------------------------------- */
+/* ---- schema -------------------------------------------------------------- */
 
 START_TEST(test_install_again_and_again)
 {
@@ -144,7 +144,7 @@ START_TEST(test_schema_files)
 }
 END_TEST
 
-/* ---- check ----------------------------------------------------------------------- */
+/* ---- check --------------------------------------------------------------- */
 
 static const struct spoiled_case {
 	const char *sql;
@@ -263,7 +263,49 @@ START_TEST(test_settings_are_judged)
 }
 END_TEST
 
-/* ---- grants ---------------------------------------------------------------------- */
+/* ---- rows that are none of ours ---------------------------------------------- */
+
+static const struct foreign_case {
+	const char *alter; /* the table, so that it takes the row */
+	const char *column, *value;
+	const char *says;
+} foreign[] = {
+    {"MODIFY ref VARBINARY(200)", "ref", "REPEAT('r', 65)", "longer than"},
+    {"MODIFY ref VARBINARY(200)", "ref", "CONCAT('a', X'00')", "bad ref"},
+    {"COMMENT ''", "customer", "'with blank'", "bad customer"},
+    {"MODIFY status VARCHAR(9)", "status", "'gone'", "bad status"},
+    {"MODIFY payload_hash VARBINARY(8)", "payload_hash", "'short'",
+	"bad payload_hash"},
+    {"MODIFY created DATETIME(6) NOT NULL", "created", "'0000-00-00'",
+	"bad created"},
+};
+
+/* What cannot be an order is said, not guessed; and the connection goes on. */
+START_TEST(test_foreign_row)
+{
+	const struct foreign_case *c = &foreign[_i];
+	struct ledger *ledger = begin(true);
+	struct ledger_port port = ledger_port(ledger);
+	struct claim_id claim = {"0123456789abcdef"};
+	struct order got;
+	size_t n = 7;
+
+	it_sql(root, "SET sql_mode = '', check_constraint_checks = 0");
+	it_sql(root, "ALTER TABLE orders %s", c->alter);
+	it_sql(root, "INSERT INTO orders (claim, sale_id, epoch, status) "
+		     "VALUES ('0123456789abcdef', 1, 1, 'void')");
+	it_sql(root, "UPDATE orders SET %s = %s", c->column, c->value);
+	ck_refused(OUT_NOT_DONE, c->says,
+	    port.find(port.ctx, &claim, 1, SOON, &got, &n, &why));
+	ck_assert_uint_eq(n, 7);
+	it_sql(root, "DELETE FROM orders");
+	ck_done(port.find(port.ctx, &claim, 1, SOON, &got, &n, &why));
+	ck_assert_uint_eq(n, 0);
+	end(ledger);
+}
+END_TEST
+
+/* ---- grants -------------------------------------------------------------- */
 
 static MYSQL *raw(const char *user, const char *password)
 {
@@ -364,6 +406,7 @@ IT_PART(part_check, UNIT("install", test_install_again_and_again),
     UNIT("check-app", test_check_as_application),
     UNIT("session", test_session_is_set_up),
     UNIT("settings", test_settings_are_judged),
+    UNIT_TABLE("foreign-row", test_foreign_row, ARRAY_LEN(foreign)),
     UNIT_TABLE("denied", test_denied, ARRAY_LEN(denied)),
     UNIT("rebuild-grants", test_rebuild_needs_the_keeper),
     UNIT("admin-grants", test_admin_may_install))

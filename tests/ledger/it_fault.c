@@ -41,7 +41,7 @@ static void pause_ends(struct ledger *of)
 		usleep(5000);
 }
 
-/* ---- every row of the table ------------------------------------------------------- */
+/* ---- every row of the table ---------------------------------------------- */
 
 /*
  * A server that sends a code of the client's own range is not believed: the
@@ -134,7 +134,7 @@ START_TEST(test_every_row)
 }
 END_TEST
 
-/* ---- the answer is lost ------------------------------------------------------------ */
+/* ---- the answer is lost -------------------------------------------------- */
 
 START_TEST(test_acknowledgement_lost)
 {
@@ -209,7 +209,7 @@ START_TEST(test_void_lost)
 }
 END_TEST
 
-/* ---- operators ------------------------------------------------------------------- */
+/* ---- operators ----------------------------------------------------------- */
 
 /* Before the commit nothing is in doubt: the server rolls back. */
 START_TEST(test_change_cut_in_the_middle_is_not_done)
@@ -260,6 +260,40 @@ START_TEST(test_commit_acknowledgement_lost)
 }
 END_TEST
 
+/* The server refuses the commit and keeps the connection: nothing of the change
+ * may be left open on it, to be committed by whatever comes next. */
+START_TEST(test_commit_refused)
+{
+	struct ledger *admin;
+	bool won;
+
+	begin();
+	admin = it_ledger_with((struct it_conf){.address = proxy->path,
+	    .user = "fg_admin",
+	    .password = "change-me-3"});
+	ck_done(conn_ensure(&admin->conn, SOON, &why));
+	proxy->trick = PROXY_COMMIT_ERROR;
+	proxy->code = 1213;
+	ck_refused(OUT_NOT_DONE, "deadlock",
+	    ledger_sale_set_state(admin, sale.id, SALE_STATE_OPEN,
+		SALE_STATE_PAUSED, "anna", &won, &why));
+	ck_assert_ptr_nonnull(admin->conn.mysql);
+	ck_done(ledger_audit(admin, sale.id, "anna", "after", "", &why));
+	ck_assert_int_eq(it_number(root,
+			     "SELECT COUNT(*) FROM sales JOIN audit "
+			     "ON sale_id = sales.id WHERE state = 'open' "
+			     "AND what = 'after' AND sales.id = %u",
+			     sale.id.v),
+	    1);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM audit WHERE sale_id = %u",
+		sale.id.v),
+	    1);
+	ledger_free(&admin);
+	end();
+}
+END_TEST
+
 /* A transaction must not go on over a new connection, outside of itself. */
 START_TEST(test_no_reconnection_inside_a_transaction)
 {
@@ -280,7 +314,7 @@ START_TEST(test_no_reconnection_inside_a_transaction)
 }
 END_TEST
 
-/* ---- connecting ------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------- */
 
 START_TEST(test_silent_server)
 {
@@ -342,6 +376,20 @@ START_TEST(test_no_hammering)
 }
 END_TEST
 
+/* A proxy that shares connections may swallow SET: without strict mode and unique
+ * checks nothing is sold. */
+START_TEST(test_session_settings_lost)
+{
+	begin();
+	it_sql(root, "SET GLOBAL sql_mode = ''");
+	proxy->trick = PROXY_SET_DROPPED;
+	ck_refused(OUT_NOT_DONE, "drops SET", port.ready(port.ctx, SOON, &why));
+	it_sql(root, "SET GLOBAL sql_mode = DEFAULT");
+	ck_assert_ptr_null(ledger->conn.mysql);
+	end();
+}
+END_TEST
+
 /* A hostile server asks for a file in answer to a harmless query. */
 START_TEST(test_no_file_for_the_server)
 {
@@ -355,7 +403,7 @@ START_TEST(test_no_file_for_the_server)
 }
 END_TEST
 
-/* ---- what a call costs ------------------------------------------------------------ */
+/* ---- what a call costs --------------------------------------------------- */
 
 START_TEST(test_ready_is_free_and_a_purchase_is_one_packet)
 {
@@ -411,6 +459,28 @@ START_TEST(test_too_late_is_not_sent)
 }
 END_TEST
 
+/* The time ran out while the statement was being prepared. */
+START_TEST(test_too_late_after_preparing)
+{
+	struct order got[1];
+	unsigned before;
+	int64_t deadline_ns;
+	size_t n;
+
+	begin();
+	ck_done(port.ready(port.ctx, SOON, &why));
+	before = proxy->executes;
+	deadline_ns = deadline_in_ms(300);
+	proxy->hold_until_ns = deadline_ns + NS_PER_MS;
+	proxy->trick = PROXY_PREPARE_HOLD;
+	ck_refused(OUT_NOT_DONE, "no time left",
+	    port.sold_after(port.ctx, sale.id, 0, deadline_ns, got,
+		ARRAY_LEN(got), &n, &why));
+	ck_assert_uint_eq(proxy->executes, before);
+	end();
+}
+END_TEST
+
 IT_PART(part_fault,
     UNIT_TABLE("every-row", test_every_row, ARRAY_LEN(error_expected)),
     UNIT("ack-lost", test_acknowledgement_lost),
@@ -418,10 +488,13 @@ IT_PART(part_fault,
     UNIT("noise", test_answer_is_noise), UNIT("void-lost", test_void_lost),
     UNIT("change-cut", test_change_cut_in_the_middle_is_not_done),
     UNIT("commit-lost", test_commit_acknowledgement_lost),
+    UNIT("commit-refused", test_commit_refused),
+    UNIT("settings-lost", test_session_settings_lost),
     UNIT("tx-reconnect", test_no_reconnection_inside_a_transaction),
     UNIT("silence", test_silent_server),
     UNIT("greeting-noise", test_greeting_is_noise),
     UNIT("no-hammering", test_no_hammering),
     UNIT("local-file", test_no_file_for_the_server),
     UNIT("round-trips", test_ready_is_free_and_a_purchase_is_one_packet),
-    UNIT("too-late", test_too_late_is_not_sent))
+    UNIT("too-late", test_too_late_is_not_sent),
+    UNIT("prepared-too-late", test_too_late_after_preparing))

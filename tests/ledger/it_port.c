@@ -62,7 +62,7 @@ START_TEST(test_recorded_order_is_read_back_whole)
 }
 END_TEST
 
-/* ---- the guard ------------------------------------------------------------------- */
+/* ---- the guard ----------------------------------------------------------- */
 
 static const struct guard_case {
 	const char *why;
@@ -130,7 +130,7 @@ START_TEST(test_unknown_sale_is_fenced)
 }
 END_TEST
 
-/* ---- the keys -------------------------------------------------------------------- */
+/* ---- the keys ------------------------------------------------------------ */
 
 START_TEST(test_clash_by_claim)
 {
@@ -228,7 +228,7 @@ START_TEST(test_customers_are_bytes)
 }
 END_TEST
 
-/* ---- void ------------------------------------------------------------------------ */
+/* ---- void ---------------------------------------------------------------- */
 
 START_TEST(test_void_then_sold_clashes)
 {
@@ -301,7 +301,7 @@ START_TEST(test_batches)
 
 	begin();
 	for (size_t i = 0; i < n; i++) {
-		char who[16];
+		char who[32];
 
 		snprintf(who, sizeof(who), "c%zu", i);
 		claims[i] = it_order(&sale, (uint32_t)i + 1, who);
@@ -341,7 +341,7 @@ START_TEST(test_find_says_only_what_is_there)
 }
 END_TEST
 
-/* ---- reading ranges -------------------------------------------------------------- */
+/* ---- reading ranges ------------------------------------------------------ */
 
 START_TEST(test_customer_orders_by_slot)
 {
@@ -400,7 +400,7 @@ START_TEST(test_sold_units_page_by_page)
 }
 END_TEST
 
-/* ---- sales ----------------------------------------------------------------------- */
+/* ---- sales --------------------------------------------------------------- */
 
 START_TEST(test_sale_is_read_whole)
 {
@@ -477,7 +477,7 @@ START_TEST(test_sales_newest_first_no_drafts)
 }
 END_TEST
 
-/* ---- parts ----------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------- */
 
 IT_PART(part_port, UNIT("record-find", test_recorded_order_is_read_back_whole),
     UNIT_TABLE("guard", test_guard, ARRAY_LEN(guards)),

@@ -7,7 +7,6 @@
 
 #include "it.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -38,7 +37,7 @@ static void end(void)
 	mysql_close(root);
 }
 
-/* ---- refused ---------------------------------------------------------------------- */
+/* ---- refused ------------------------------------------------------------- */
 
 START_TEST(test_wrong_password)
 {
@@ -227,7 +226,7 @@ START_TEST(test_table_altered_underneath)
 }
 END_TEST
 
-/* ---- killed ----------------------------------------------------------------------- */
+/* ---- killed -------------------------------------------------------------- */
 
 static void kill_ours(void)
 {
@@ -331,26 +330,31 @@ START_TEST(test_interrupted)
 }
 END_TEST
 
-/* ---- stopped and dead -------------------------------------------------------------- */
+/* ---- stopped and dead ---------------------------------------------------- */
 
-static pid_t server_pid(void)
+/*
+ * Stopped to the last thread: kill() returns before that, and a thread that still
+ * begins our statement would find its time over when it goes on.
+ */
+static void server_stops(void)
 {
-	char path[256];
-	FILE *file;
-	int pid = 0;
+	it_shell("pid=$(cat \"$FG_DIR/mysql.pid\"); kill -STOP \"$pid\"; "
+		 "none_runs() { ! grep -L '^State:[[:space:]]*T' "
+		 "/proc/\"$pid\"/task/*/status | grep -q .; }; "
+		 "server_wait /dev/null none_runs");
+}
 
-	snprintf(path, sizeof(path), "%s/mysql.pid", it_dir());
-	file = fopen(path, "r");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(fscanf(file, "%d", &pid), 1);
-	fclose(file);
-	return pid;
+static void server_goes_on(void)
+{
+	it_shell("kill -CONT \"$(cat \"$FG_DIR/mysql.pid\")\"");
 }
 
 /*
  * The story of UNKNOWN: the server was stopped while the insert was on its way.
- * The client gave up, the row came to be all the same, and the same insert
- * again finds it.  Measured for the notes: 2013 after a second.
+ * The client gave up; the row comes to be all the same, or (on a machine so busy
+ * that the server ends the statement for its time) does not.  The same insert
+ * again finds it, or makes it.  Measured for the notes: 2013 after a second, and
+ * the row was there.
  */
 START_TEST(test_server_stops_and_goes_on)
 {
@@ -363,13 +367,13 @@ START_TEST(test_server_stops_and_goes_on)
 	begin_with(800);
 	order = it_order(&sale, 1, "alice");
 	ck_done(port.ready(port.ctx, SOON, &why));
-	ck_assert_int_eq(kill(server_pid(), SIGSTOP), 0);
+	server_stops();
 	began_ns = mono_ns();
 	out = port.record(port.ctx, &order, SOON, &answer, &err);
 	took_ns = mono_ns() - began_ns;
 	/* A new connection hangs in the handshake: that is not in doubt. */
 	again = port.ready(port.ctx, SOON, &err);
-	kill(server_pid(), SIGCONT);
+	server_goes_on();
 	ck_assert_msg(
 	    out == OUT_UNKNOWN, "%s: %s", outcome_name(out), err.text);
 	ck_assert_int_eq(again, OUT_NOT_DONE);
@@ -377,12 +381,15 @@ START_TEST(test_server_stops_and_goes_on)
 	ck_assert_int_ge(took_ns, 1900 * NS_PER_MS);
 	ck_assert_int_lt(took_ns, 10 * SECOND_NS);
 
+	do {
+		while (mono_ns() < ledger->conn.pause_until_ns)
+			usleep(5000);
+		out = port.record(port.ctx, &order, SOON, &answer, &err);
+	} while (out != OUT_DONE);
+	ck_assert(answer == LEDGER_CLASH || answer == LEDGER_RECORDED);
 	snprintf(there, sizeof(there),
 	    "SELECT COUNT(*) FROM orders WHERE sale_id = %u", sale.id.v);
 	it_wait_number(root, 1, there);
-	while (mono_ns() < ledger->conn.pause_until_ns)
-		usleep(5000);
-	ck_assert_int_eq(it_record(ledger, &order), LEDGER_CLASH);
 	ck_assert(it_find(ledger, &order.claim, &got));
 	ck_assert_int_eq(got.status, ORDER_SOLD);
 	end();

@@ -7,6 +7,8 @@
 
 #include "it.h"
 
+#include <unistd.h>
+
 static MYSQL *root, *other;
 static struct ledger *ledger, *busy;
 static struct sale sale;
@@ -60,9 +62,12 @@ START_TEST(test_epoch_waits_for_running_insert)
 	struct it_job job;
 	struct order running, late, got;
 	struct ledger_port port;
+	int64_t longer_ns;
 	bool won;
 
 	begin();
+	/* A purchase would not wait longer than a second; this does. */
+	ledger->conn.limits.lock_wait_s = 1;
 	port = ledger_port(ledger);
 	running = it_order(&sale, 1, "alice");
 	late = it_order(&sale, 2, "bob");
@@ -70,6 +75,9 @@ START_TEST(test_epoch_waits_for_running_insert)
 	job = (struct it_job){.ledger = ledger, .sale = sale};
 	it_start(run_epoch_begin, &job);
 	it_wait_blocked(root);
+	longer_ns = deadline_in_ms(1500);
+	while (mono_ns() < longer_ns)
+		usleep(10000);
 	purchase_commits();
 	it_join();
 	ck_assert_msg(job.out == OUT_DONE, "%s", job.err.text);

@@ -4,6 +4,8 @@
 
 #include "proxy.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -142,10 +144,40 @@ static void file_ask(struct proxy *proxy, int client, unsigned char seq)
 			proxy->file_bytes += (unsigned)answer.n;
 }
 
-static bool is_text(const struct packet *p, const char *text)
+static bool text_begins(const struct packet *p, const char *text)
 {
-	return p->n == strlen(text) + 1 &&
-	       memcmp(p->body + 1, text, p->n - 1) == 0;
+	return p->n > strlen(text) &&
+	       memcmp(p->body + 1, text, strlen(text)) == 0;
+}
+
+/* A text query.  *played is false when it is to be passed on. */
+static bool query(struct proxy *proxy, int client, int server,
+    const struct packet *p, bool *played)
+{
+	static const char ok[] = {0, 0, 0, 2, 0, 0, 0};
+	unsigned char seq = (unsigned char)(p->head[3] + 1);
+	enum proxy_trick trick = proxy->trick;
+	bool commit = text_begins(p, "COMMIT");
+
+	*played = true;
+	if (trick == PROXY_SET_DROPPED && text_begins(p, "SET "))
+		return packet_send(client, seq, ok, sizeof(ok));
+	if (trick == PROXY_ASK_FILE) {
+		proxy->trick = PROXY_PASS;
+		file_ask(proxy, client, p->head[3]);
+		return false;
+	}
+	if (trick == PROXY_COMMIT_CUT_AFTER && commit) {
+		proxy->trick = PROXY_PASS;
+		done_but_untold(server, p);
+		return false;
+	}
+	if (trick == PROXY_COMMIT_ERROR && commit) {
+		proxy->trick = PROXY_PASS;
+		return error_send(client, seq, proxy->code, false);
+	}
+	*played = false;
+	return true;
 }
 
 /* One command of the client; false ends the connection. */
@@ -155,6 +187,7 @@ static bool command(
 	unsigned char what = p->n > 0 ? p->body[0] : 0;
 	unsigned char seq = (unsigned char)(p->head[3] + 1);
 	enum proxy_trick trick = proxy->trick;
+	bool played, more;
 
 	proxy->packets++;
 	proxy->executes += what == COM_STMT_EXECUTE;
@@ -163,16 +196,12 @@ static bool command(
 		proxy->trick = PROXY_PASS;
 		return error_send(client, seq, proxy->code, false);
 	}
-	if (what == COM_QUERY && trick == PROXY_ASK_FILE) {
-		proxy->trick = PROXY_PASS;
-		file_ask(proxy, client, p->head[3]);
-		return false;
-	}
-	if (what == COM_QUERY && trick == PROXY_COMMIT_CUT_AFTER &&
-	    is_text(p, "COMMIT")) {
-		proxy->trick = PROXY_PASS;
-		done_but_untold(server, p);
-		return false;
+	while (what == COM_STMT_PREPARE && proxy->trick == PROXY_PREPARE_HOLD &&
+	       mono_ns() < proxy->hold_until_ns)
+		usleep(5000);
+	if (what == COM_QUERY) {
+		more = query(proxy, client, server, p, &played);
+		return played ? more : packet_pass(server, p);
 	}
 	if (what != COM_STMT_EXECUTE || trick < PROXY_EXECUTE_ERROR ||
 	    trick > PROXY_EXECUTE_NOISE)

@@ -27,8 +27,14 @@ enum proxy_trick {
 	PROXY_EXECUTE_NOISE, /* an answer that is none */
 	/* The next text query is answered by asking for a local file. */
 	PROXY_ASK_FILE,
-	/* COMMIT: hung up after the server has done it. */
-	PROXY_COMMIT_CUT_AFTER
+	/* COMMIT: hung up after the server has done it, or not passed on and
+	 * answered with `code`. */
+	PROXY_COMMIT_CUT_AFTER,
+	PROXY_COMMIT_ERROR,
+	/* Every SET is answered with OK and not passed on. */
+	PROXY_SET_DROPPED,
+	/* Every prepare is passed on at `hold_until_ns`. */
+	PROXY_PREPARE_HOLD
 };
 
 struct proxy {
@@ -36,6 +42,7 @@ struct proxy {
 	 * played (greeting tricks stay). */
 	enum proxy_trick trick;
 	unsigned code;
+	int64_t hold_until_ns;
 	/* Seen so far. */
 	unsigned connections, packets, executes, prepares;
 	unsigned file_bytes; /* sent by the client when asked for a file */

@@ -90,7 +90,7 @@ START_TEST(test_free_of_one_never_connected)
 }
 END_TEST
 
-/* ---- splitting ------------------------------------------------------------------- */
+/* ---- splitting ----------------------------------------------------------- */
 
 static const struct split_case {
 	const char *sql;
@@ -138,7 +138,7 @@ START_TEST(test_split)
 }
 END_TEST
 
-/* ---- versions -------------------------------------------------------------------- */
+/* ---- versions ------------------------------------------------------------ */
 
 static const struct version_case {
 	const char *text;
@@ -179,7 +179,7 @@ START_TEST(test_version)
 }
 END_TEST
 
-/* ---- times ----------------------------------------------------------------------- */
+/* ---- times --------------------------------------------------------------- */
 
 static const char *const moments[] = {"1970-01-01T00:00:00.000001Z",
     "1999-12-31T23:59:59.999999Z", "2000-02-29T12:00:00Z",
@@ -234,7 +234,7 @@ START_TEST(test_no_times)
 }
 END_TEST
 
-/* ---- statements ------------------------------------------------------------------ */
+/* ---- statements ---------------------------------------------------------- */
 
 START_TEST(test_statement_is_what_the_table_says)
 {
