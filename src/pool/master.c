@@ -151,7 +151,7 @@ static void master_free(struct master *master)
 /* ---- logs ---------------------------------------------------------------- */
 
 /* Children reopen the log by its name, and may not be allowed to by ours. */
-static void log_share(const struct master *master)
+void pool_master_share_log(const struct master *master)
 {
 	struct err err = ERR_INIT;
 
@@ -178,7 +178,7 @@ static void logs_reopen(const struct master *master)
 		log_error("%s; the old one stays in use", err.text);
 		return;
 	}
-	log_share(master);
+	pool_master_share_log(master);
 	/* The file is there now, and theirs. */
 	children_signal(master, SIGUSR1);
 	log_notice("log reopened");
@@ -357,7 +357,7 @@ static bool prepare(struct master *master, int *exit_code, struct err *err)
 	if (!room_make(master, err) || !descriptors_make(master, err))
 		return false;
 	pool_renew_init(master);
-	log_share(master);
+	pool_master_share_log(master);
 	*exit_code = EX_CONFIG;
 	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, err))
 		return false;

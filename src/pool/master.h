@@ -86,6 +86,9 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status);
 struct report;
 void pool_spawn_heard(struct master *master, const struct report *report);
 
+/* Gives the log to the children's user, who reopen it.  master.c */
+void pool_master_share_log(const struct master *master);
+
 /* ---- generations --------------------------------------------------------- */
 
 /* The first one: `master->conf`. */

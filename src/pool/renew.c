@@ -274,6 +274,8 @@ static void enter(const struct master *master, const struct pool_conf *conf)
 
 	if (reloader->enter != NULL)
 		reloader->enter(reloader->ctx, conf);
+	/* It may be another file now. */
+	pool_master_share_log(master);
 }
 
 static void make_new(struct master *master)

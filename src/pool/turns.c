@@ -27,5 +27,6 @@ bool pool_turns_take(int turns_fd, size_t group, unsigned index)
 	    .l_start = (off_t)group * TURNS_A_GROUP + index,
 	    .l_len = 1};
 
-	return fcntl(turns_fd, F_SETLK, &lock) == 0;
+	/* Without a master there is nobody else. */
+	return turns_fd < 0 || fcntl(turns_fd, F_SETLK, &lock) == 0;
 }

@@ -4,10 +4,10 @@
 
 #include "base/log.h"
 #include "pool/pool.h"
-#include "prog/keeper.h"
+#include "prog/crew.h"
+#include "prog/renewal.h"
 #include "prog/settings.h"
 #include "prog/wire.h"
-#include "prog/worker.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -152,66 +152,59 @@ static bool stores_judge(const struct settings *settings, FILE *out)
 	return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;
 }
 
-static void ready_tell(void *ctx)
+static struct pool_listen_conf listen_conf(const struct settings *settings)
 {
-	const struct settings *settings = ctx;
+	const char *owner = settings->www.listen_owner;
+	const char *group = settings->www.listen_group;
 
-	log_notice("ready: %lld workers on %s",
-	    (long long)settings->www.max_children, settings->www.listen);
-}
-
-static const char *text_or_null(const char *text)
-{
-	return text[0] != '\0' ? text : NULL;
-}
-
-static int groups_run(const struct settings *settings, int listen_fd,
-    struct worker *worker, struct keeper *keeper)
-{
-	struct pool_app worker_does = worker_app(worker);
-	struct pool_app keeper_does = keeper_app(keeper);
-	struct pool_group groups[] = {
-	    {.name = "worker",
-		.app = &worker_does,
-		.listen_fd = listen_fd,
-		.max_children = (unsigned)settings->www.max_children,
-		.max_requests = (uint64_t)settings->www.max_requests,
-		.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
-		.keep_max = (unsigned)settings->www.keep_connections},
-	    {.name = "keeper",
-		.app = &keeper_does,
-		.listen_fd = -1,
-		.max_children = 1},
-	};
-	struct settings copy = *settings;
-	struct pool_conf conf = {.groups = groups,
-	    .ngroups = ARRAY_LEN(groups),
-	    .pid_file = text_or_null(settings->global.pid),
-	    .control_timeout_ms =
-		(unsigned)settings->global.process_control_timeout_ms,
-	    .user = text_or_null(settings->www.user),
-	    .group = text_or_null(settings->www.group),
-	    .ready = ready_tell,
-	    .ready_ctx = &copy};
-
-	return pool_run(&conf);
-}
-
-static int server_run(const struct settings *settings)
-{
-	struct pool_listen_conf listen = {.address = settings->www.listen,
+	return (struct pool_listen_conf){.address = settings->www.listen,
 	    .backlog = (int)settings->www.listen_backlog,
-	    .owner = text_or_null(settings->www.listen_owner),
-	    .group = text_or_null(settings->www.listen_group),
+	    .owner = owner[0] != '\0' ? owner : NULL,
+	    .group = group[0] != '\0' ? group : NULL,
 	    .mode = settings->www.listen_mode};
+}
+
+/* Everything that is made once and outlives every generation. */
+static int house_run(
+    const struct settings *settings, const char *path, int listen_fd)
+{
+	struct crew_house house = {
+	    .listen_fd = listen_fd, .room = crew_room(settings)};
+	struct renewal renewal = {
+	    .path = path, .settings = settings, .house = &house};
+	struct pool_reloader reloader = renewal_reloader(&renewal);
+	struct err err = ERR_INIT;
+	struct crew *crew;
+	int code = EX_SOFTWARE;
+
+	house.reloader = &reloader;
+	house.table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (house.table == MAP_FAILED) {
+		log_error("no shared memory for the table of sales");
+		return code;
+	}
+	sale_table_init(house.table);
+	crew = crew_new(settings, &house, &err);
+	if (crew != NULL)
+		code = pool_run(crew_conf(crew));
+	else
+		log_error("%s", err.text);
+	crew_free(&crew);
+	munmap(house.table, sale_table_bytes());
+	return code;
+}
+
+static int server_run(const struct settings *settings, const char *path)
+{
+	const struct pool_listen_conf listen = listen_conf(settings);
 	struct token_keys keys;
 	struct err err = ERR_INIT;
-	struct sale_table *table;
-	struct worker *worker;
-	struct keeper *keeper;
 	int listen_fd, code;
+	bool good = wire_token_keys(settings, &keys, &err);
 
-	if (!wire_token_keys(settings, &keys, &err)) {
+	explicit_bzero(&keys, sizeof(keys));
+	if (!good) {
 		log_error("%s", err.text);
 		return EX_CONFIG;
 	}
@@ -222,21 +215,8 @@ static int server_run(const struct settings *settings)
 		log_error("[www] listen: %s", err.text);
 		return EX_CONFIG;
 	}
-	table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	worker = worker_new(settings, table, &keys);
-	keeper = keeper_new(settings, table);
-	if (table == MAP_FAILED || worker == NULL || keeper == NULL) {
-		log_error("out of memory");
-		return EX_SOFTWARE;
-	}
-	sale_table_init(table);
-	code = groups_run(settings, listen_fd, worker, keeper);
+	code = house_run(settings, path, listen_fd);
 	pool_listen_close(&listen, listen_fd);
-	worker_free(&worker);
-	keeper_free(&keeper);
-	munmap(table, sale_table_bytes());
-	explicit_bzero(&keys, sizeof(keys));
 	return code;
 }
 
@@ -289,5 +269,5 @@ int main(int argc, char **argv)
 		log_error("[global] error_log: %s", err.text);
 		return EX_CONFIG;
 	}
-	return server_run(&settings);
+	return server_run(&settings, path);
 }

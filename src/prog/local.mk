@@ -2,7 +2,9 @@
 noinst_LIBRARIES += libprog.a
 libprog_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
 libprog_a_SOURCES = \
+	%reldir%/crew.c %reldir%/crew.h \
 	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/renewal.c %reldir%/renewal.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
 	%reldir%/wire.c %reldir%/wire.h \
 	%reldir%/worker.c %reldir%/worker.h
@@ -24,6 +26,7 @@ flashgatectl_SOURCES = \
 	%reldir%/ctl_orders.c \
 	%reldir%/ctl_out.c \
 	%reldir%/ctl_reconcile.c \
+	%reldir%/ctl_reload.c \
 	%reldir%/ctl_sale.c \
 	%reldir%/ctl_schema.c \
 	%reldir%/ctl_state.c

@@ -27,7 +27,7 @@ const struct setting settings_table[] = {
     {"global", "process_control_timeout", SETTING_DURATION,
 	AT(global.process_control_timeout_ms), "30s", 0, MS_PER_DAY, NULL, true,
 	"Time that children have to finish running requests when the server "
-	"stops. Then they are killed."},
+	"stops, or when a reload replaces them. Then they are killed."},
 
     {"www", "listen", SETTING_TEXT, AT(www.listen), "", 0, 0, NULL, false,
 	"Where the web server finds the pool: /path of a Unix socket, "
@@ -59,7 +59,10 @@ const struct setting settings_table[] = {
     {"www", "pm.max_children", SETTING_NUMBER, AT(www.max_children), "16", 1,
 	4096, NULL, true,
 	"Workers. Each serves one request at a time and holds one connection "
-	"to Redis and one to MySQL: max_connections must allow for them."},
+	"to Redis and one to MySQL: max_connections must allow for twice as "
+	"many, since at a reload two generations run beside each other. A "
+	"reload may raise it to twice what the server was started with, and "
+	"always to 64; more takes a restart."},
     {"www", "pm.max_requests", SETTING_NUMBER, AT(www.max_requests), "0", 0,
 	INT64_C(1) << 40, NULL, true,
 	"Requests after which a worker is replaced, within 10 percent so that "
@@ -461,4 +464,51 @@ bool settings_load(const char *path, struct settings *out, struct err *err)
 	good = !load.failed && settings_agree(&load);
 	fclose(load.file);
 	return good;
+}
+
+/* ---- a reload ---------------------------------------------------------------------- */
+
+/* Texts are compared as texts: behind their ends may be anything. */
+static bool value_hold(void *next, const void *in_force, enum setting_type type)
+{
+	size_t n = 0;
+
+	switch (type) {
+	case SETTING_TEXT:
+	case SETTING_SECRET:
+		if (strcmp(next, in_force) == 0)
+			return false;
+		memcpy(next, in_force, SETTINGS_TEXT_MAX);
+		return true;
+	case SETTING_BOOL:
+		n = sizeof(bool);
+		break;
+	case SETTING_CHOICE:
+	case SETTING_MODE:
+		n = sizeof(unsigned);
+		break;
+	case SETTING_NUMBER:
+	case SETTING_DURATION:
+	case SETTING_SIZE:
+		n = sizeof(int64_t);
+		break;
+	}
+	if (memcmp(next, in_force, n) == 0)
+		return false;
+	memcpy(next, in_force, n);
+	return true;
+}
+
+void settings_hold(struct settings *next, const struct settings *in_force,
+    void (*tell)(void *ctx, const struct setting *setting), void *ctx)
+{
+	for (size_t i = 0; i < settings_table_n; i++) {
+		const struct setting *setting = &settings_table[i];
+
+		if (!setting->reloadable &&
+		    value_hold(field_of(next, setting),
+			(const char *)in_force + setting->offset,
+			setting->type))
+			tell(ctx, setting);
+	}
 }
