@@ -43,15 +43,16 @@ TESTS += $(unit_tests)
 check-unit: $(unit_tests)
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(unit_tests)'
 
-# Every unit test once under memcheck, without fork, so that a leak is one.
+# Every unit test once under memcheck, without fork, so that a leak is one.  As
+# many at a time as there are processors.
 check-valgrind: $(unit_tests)
 	@test -n '$(VALGRIND)' || { echo 'valgrind is not installed' >&2; exit 1; }
-	@for t in $(unit_tests); do \
-	    echo "valgrind $$t"; \
-	    CK_FORK=no CK_VERBOSITY=minimal CK_TIMEOUT_MULTIPLIER=50 \
-	    '$(VALGRIND)' -q --error-exitcode=1 --leak-check=full \
+	@printf '%s\n' $(unit_tests) | CK_FORK=no CK_VERBOSITY=minimal \
+	    CK_TIMEOUT_MULTIPLIER=50 xargs -P "$$(nproc)" -I TEST sh -c ' \
+	    "$(VALGRIND)" -q --error-exitcode=1 --leak-check=full \
 	    --show-leak-kinds=definite,possible \
 	    --errors-for-leak-kinds=definite --trace-children=no \
-	    --suppressions='$(top_srcdir)/tests/valgrind.supp' ./$$t || exit 1; \
-	done
+	    --suppressions="$(top_srcdir)/tests/valgrind.supp" ./TEST >TEST.vg 2>&1 \
+	    && echo "ok TEST" || { echo "not ok TEST"; cat TEST.vg; exit 1; }'
+CLEANFILES += $(unit_tests:=.vg)
 EXTRA_DIST += %reldir%/valgrind.supp

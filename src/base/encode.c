@@ -32,7 +32,8 @@ void base32_encode16(const uint8_t in[16], char out[BASE32_16_LEN + 1])
 
 			value <<= 1;
 			if (bit >= 0)
-				value |= (in[bit / 8] >> (7 - bit % 8)) & 1u;
+				value |=
+				    (unsigned)in[bit / 8] >> (7 - bit % 8) & 1u;
 		}
 		out[i] = base32_digits[value];
 	}

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- life ------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 static bool text_keep(const char *text, char **out)
 {
@@ -83,7 +83,7 @@ struct gate_port gate_port(struct gate *gate)
 	return port;
 }
 
-/* ---- calls ------------------------------------------------------------------ */
+/* ---- calls --------------------------------------------------------------- */
 
 struct command *gate_fcall(
     struct gate *gate, struct gate_ref ref, const char *function)
@@ -232,7 +232,7 @@ enum outcome gate_call_status(
 	return OUT_NOT_DONE;
 }
 
-/* ---- checking and loading ------------------------------------------------------ */
+/* ---- checking and loading ------------------------------------------------ */
 
 static enum outcome rights_judge(
     struct gate *gate, redisReply *reply, struct err *err)

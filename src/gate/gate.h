@@ -18,7 +18,9 @@ struct gate_conf {
 	unsigned database;
 	int64_t connect_timeout_ms;
 	int64_t timeout_ms; /* of one call; a caller's deadline binds as well */
-	int64_t lease_ms; /* how long a claim may stay undecided */
+	/* How long a claim may stay undecided: written by publish, and the
+	 * same for every claim of that gate, whoever makes it. */
+	int64_t lease_ms;
 };
 
 /* Does not connect.  `conf` is copied. */
@@ -28,14 +30,17 @@ void gate_free(struct gate **gate);
 struct gate_port gate_port(struct gate *gate);
 
 /*
- * Connects and asks: is it Redis >= 7 (or Valkey), may we write, what is its
- * version (into `version`, "" when unknown).
+ * Connects and asks: is it Redis >= 7 (or Valkey), may we write (a master that
+ * never evicts; every command of the functions, when they are there), what is
+ * its version (into `version`: "Redis 7.0.15", "Valkey 8.0.1", "" when
+ * unknown).  Changes nothing.
  */
 enum outcome gate_check(
     struct gate *gate, int64_t deadline_ns, char version[32], struct err *err);
 /*
- * Loads (replaces) the library of functions.  Idempotent; also done by itself
- * when a call finds the library missing.
+ * Loads (replaces) the library of functions and asks whether this user may run
+ * every command in it.  Idempotent; the loading is also done by itself when a
+ * call finds the library missing.
  */
 enum outcome gate_load(struct gate *gate, int64_t deadline_ns, struct err *err);
 

@@ -54,7 +54,7 @@ static bool text_at(const redisReply *reply, size_t i, struct strv *out)
 	return true;
 }
 
-/* ---- tickets ---------------------------------------------------------------- */
+/* ---- tickets ------------------------------------------------------------- */
 
 static const struct {
 	const char *word;
@@ -147,7 +147,7 @@ bool gate_reply_ticket(const redisReply *reply, size_t chain_n,
 	return true;
 }
 
-/* ---- the others -------------------------------------------------------------- */
+/* ---- the others ---------------------------------------------------------- */
 
 bool gate_reply_status(const redisReply *reply, struct gate_status *out)
 {

@@ -198,6 +198,18 @@ static void slot_clear(struct mem_epoch *epoch, const struct customer *who,
 	}
 }
 
+static bool slot_names(struct mem_epoch *epoch, const struct customer *who,
+    const struct claim_id *claim)
+{
+	for (uint32_t n = 1; n <= SALE_PER_CUSTOMER_MAX; n++) {
+		struct mem_slot *slot = slot_find(epoch, who, n);
+
+		if (slot != NULL && claim_eq(&slot->claim, claim))
+			return true;
+	}
+	return false;
+}
+
 /* A ticket for a chain member that the slot `claim` belongs to; false: none. */
 static bool chain_match(struct mem_epoch *epoch,
     const struct claim_chain *chain, const struct claim_id *claim,
@@ -337,10 +349,10 @@ static enum outcome gate_rekey(void *ctx, struct gate_ref ref,
 	struct mem_lease *held = lease_find(epoch, to);
 
 	memset(out, 0, sizeof(*out));
-	if (held != NULL) {
-		out->answer = GATE_SAME;
-		out->unit = held->unit;
-		out->slot = held->slot;
+	if (held != NULL || slot_names(epoch, who, to)) {
+		out->answer = held != NULL ? GATE_SAME : GATE_MINE;
+		out->unit = held != NULL ? held->unit : 0;
+		out->slot = held != NULL ? held->slot : 0;
 		return gate_release(
 		    ctx, ref, from, who, GATE_RELEASE_VOID, deadline_ns, err);
 	}

@@ -143,7 +143,8 @@ struct gate_port {
 	/*
 	 * `from` is void in the ledger: its unit and slot go over to `to`, with
 	 * a new deadline.  If `to` already holds a unit, `from`'s is returned
-	 * and the answer is SAME with `to`'s.  If `from` holds nothing: SOFT.
+	 * and the answer is SAME with `to`'s (MINE when `to` was confirmed).
+	 * If `from` holds nothing: SOFT.
 	 */
 	enum outcome (*rekey)(void *ctx, struct gate_ref ref,
 	    const struct claim_id *from, const struct claim_id *to,

@@ -25,34 +25,14 @@ struct fake_step {
 	const char *bytes;
 };
 
-#define ACCEPT()                     \
-	{                            \
-		FAKE_ACCEPT, 0, NULL \
-	}
-#define EXPECT(n)                    \
-	{                            \
-		FAKE_EXPECT, n, NULL \
-	}
-#define SEND(bytes)                 \
-	{                           \
-		FAKE_SEND, 0, bytes \
-	}
-#define TRICKLE(bytes)                 \
-	{                              \
-		FAKE_TRICKLE, 0, bytes \
-	}
-#define CLOSE()                     \
-	{                           \
-		FAKE_CLOSE, 0, NULL \
-	}
-#define UNTIL_CLOSED()                     \
-	{                                  \
-		FAKE_UNTIL_CLOSED, 0, NULL \
-	}
-#define WAIT()                     \
-	{                          \
-		FAKE_WAIT, 0, NULL \
-	}
+#define STEP(what, n, bytes) ((struct fake_step){FAKE_##what, n, bytes})
+#define ACCEPT()             STEP(ACCEPT, 0, NULL)
+#define EXPECT(n)            STEP(EXPECT, n, NULL)
+#define SEND(bytes)          STEP(SEND, 0, bytes)
+#define TRICKLE(bytes)       STEP(TRICKLE, 0, bytes)
+#define CLOSE()              STEP(CLOSE, 0, NULL)
+#define UNTIL_CLOSED()       STEP(UNTIL_CLOSED, 0, NULL)
+#define WAIT()               STEP(WAIT, 0, NULL)
 /* A connection as gate_open() makes it, without a password. */
 #define GREET() ACCEPT(), EXPECT(1), SEND("+PONG\r\n")
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeping and building side on a real Redis: leases, gauge, rebuilding,
- * stock up and down, the report's lists.  Run by gate_keeping.it.
+ * What a keeper and the report read, on a real Redis: leases, the gauge, the
+ * lists (src/sale/ports.h).  Run by gate_keeping.it.
  */
 #include "config.h"
 
 #include "rig.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static struct gate_ref epoch(uint32_t number)
 {
@@ -26,7 +25,7 @@ static size_t leases(struct rig *rig, size_t max, struct gate_lease *out)
 	return n;
 }
 
-/* ---- leases ------------------------------------------------------------------- */
+/* ---- leases -------------------------------------------------------------- */
 
 START_TEST(test_leases_oldest_first)
 {
@@ -137,250 +136,7 @@ START_TEST(test_gauge)
 }
 END_TEST
 
-/* ---- building --------------------------------------------------------------------- */
-
-static struct order sold(const char *who, unsigned id, uint32_t slot)
-{
-	return (struct order){.claim = rig_id(id),
-	    .sale = ref.sale,
-	    .status = ORDER_SOLD,
-	    .unit = 1,
-	    .slot = slot,
-	    .customer = rig_who(who)};
-}
-
-START_TEST(test_rebuild)
-{
-	static const uint32_t units[] = {2, 3, 5};
-	struct order owners[] = {
-	    sold("ann", 10, 1), sold("ann", 11, 2), sold("bob", 20, 2)};
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, epoch(1), 5, 2);
-	/* Nobody sees the new gate before it is published. */
-	ASSERT_OUT(rig.port.seed(rig.port.ctx, epoch(2), units,
-		       ARRAY_LEN(units), SOON, &err),
-	    OUT_DONE);
-	ASSERT_OUT(rig.port.own(rig.port.ctx, epoch(2), owners,
-		       ARRAY_LEN(owners), SOON, &err),
-	    OUT_DONE);
-	ASSERT_OUT(rig.port.own(rig.port.ctx, epoch(2), owners, 0, SOON, &err),
-	    OUT_DONE);
-	ASSERT_OUT(rig.port.seed(rig.port.ctx, epoch(2), units, 0, SOON, &err),
-	    OUT_DONE);
-	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
-	ck_assert_uint_eq(rig_gauge(&rig).free, 5);
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(2), 5, 2, SOON, &err),
-	    OUT_DONE);
-	ck_assert_uint_eq(rig_gauge(&rig).free, 3);
-	ck_assert_int_eq(rig_claim(&rig, "ann", 12).answer, GATE_EPOCH);
-	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:2:slot"), 3);
-	ck_assert_int_eq(rig_do(&rig, "HEXISTS {fg:5}:2:slot 2:bob"), 1);
-	/* The old keys go, the ones in use do not. */
-	ASSERT_OUT(
-	    rig.port.discard(rig.port.ctx, epoch(1), SOON, &err), OUT_DONE);
-	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 3);
-	ASSERT_OUT(
-	    rig.port.discard(rig.port.ctx, epoch(2), SOON, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("epoch 2 is in use");
-	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 3);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_publish_goes_only_forward)
-{
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10), 5, 2, SOON, &err),
-	    OUT_DONE);
-	/* Numbers, not text: 9 is before 10. */
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(9), 5, 2, SOON, &err),
-	    OUT_NOT_DONE);
-	ASSERT_SAYS("epoch 10 is in use");
-	ck_assert_uint_eq(rig_gauge(&rig).epoch, 10);
-	/* The one whose answer was lost is asked for again. */
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10), 5, 2, SOON, &err),
-	    OUT_DONE);
-	/* What somebody left in meta does not get into the next one. */
-	rig_do(&rig, "HSET {fg:5}:meta dropped 3");
-	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11), 5, 2, SOON, &err),
-	    OUT_DONE);
-	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 4);
-	rig_close(&rig);
-}
-END_TEST
-
-/* A rebuilder that was overtaken changes nothing in the gate that sells. */
-START_TEST(test_a_gate_in_use_is_not_seeded)
-{
-	static const uint32_t units[] = {1, 2};
-	struct order owner = sold("ann", 10, 1);
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, epoch(3), 2, 1);
-	for (uint32_t e = 2; e <= 3; e++) {
-		ASSERT_OUT(
-		    rig.port.seed(rig.port.ctx, epoch(e), units, 2, SOON, &err),
-		    OUT_NOT_DONE);
-		ASSERT_SAYS("epoch 3 is in use");
-	}
-	ASSERT_OUT(rig.port.own(rig.port.ctx, epoch(2), &owner, 1, SOON, &err),
-	    OUT_NOT_DONE);
-	ck_assert_int_eq(rig_do(&rig, "LLEN {fg:5}:3:free"), 2);
-	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 2);
-	rig_close(&rig);
-}
-END_TEST
-
-/* UNKNOWN, so the chunk is sent again: its units are there once. */
-START_TEST(test_seed_twice_is_once)
-{
-	static const uint32_t first[] = {1, 2}, second[] = {3, 4};
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	for (int i = 0; i < 2; i++)
-		ASSERT_OUT(
-		    rig.port.seed(rig.port.ctx, ref, first, 2, SOON, &err),
-		    OUT_DONE);
-	for (int i = 0; i < 2; i++)
-		ASSERT_OUT(
-		    rig.port.seed(rig.port.ctx, ref, second, 2, SOON, &err),
-		    OUT_DONE);
-	rig_assert_free(&rig, "1 2 3 4");
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_largest_batches)
-{
-	static struct order owners[1000];
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	for (unsigned i = 0; i < ARRAY_LEN(owners); i++) {
-		char name[CUSTOMER_MAX + 1];
-
-		snprintf(name, sizeof(name), "%064u", i);
-		owners[i] = sold(name, i, 16);
-	}
-	ASSERT_OUT(rig.port.own(rig.port.ctx, ref, owners, 1000, SOON, &err),
-	    OUT_DONE);
-	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:1:slot"), 1000);
-	rig_sale(&rig, ref, 2500, 1);
-	ck_assert_int_eq(rig_do(&rig, "LLEN {fg:5}:1:free"), 2500);
-	ck_assert_str_eq(rig_text(&rig, "LINDEX {fg:5}:1:free 2499"), "2500");
-	rig_close(&rig);
-}
-END_TEST
-
-/* ---- stock ------------------------------------------------------------------------- */
-
-static uint32_t stock(struct rig *rig, bool more, uint32_t units)
-{
-	enum outcome (*change)(void *, struct gate_ref, uint32_t, int64_t,
-	    uint32_t *, struct err *) =
-	    more ? rig->port.grow : rig->port.shrink;
-	struct err err = ERR_INIT;
-	uint32_t done = 999999;
-
-	ASSERT_OUT(
-	    change(rig->port.ctx, ref, units, SOON, &done, &err), OUT_DONE);
-	return done;
-}
-
-START_TEST(test_grow)
-{
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 2, 1);
-	rig_claim(&rig, "ann", 10);
-	ck_assert_uint_eq(stock(&rig, true, 4), 4);
-	rig_assert_free(&rig, "2 3 4");
-	ck_assert_uint_eq(stock(&rig, true, 4), 4);
-	ck_assert_uint_eq(stock(&rig, true, 3), 4);
-	rig_assert_free(&rig, "2 3 4");
-	ck_assert_uint_eq(rig_gauge(&rig).units, 4);
-	/* In bounded steps. */
-	ck_assert_uint_eq(stock(&rig, true, 2004), 1004);
-	ck_assert_uint_eq(stock(&rig, true, 2004), 2004);
-	ck_assert_uint_eq(stock(&rig, true, 2004), 2004);
-	ck_assert_uint_eq(rig_gauge(&rig).free, 2003);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_shrink)
-{
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 5, 9);
-	rig_claim(&rig, "ann", 10);
-	rig_claim(&rig, "ann", 11);
-	rig_claim(&rig, "ann", 12);
-	rig_release(&rig, "ann", 11, GATE_RELEASE_VOID);
-	rig_assert_free(&rig, "4 5 2");
-	ck_assert_uint_eq(stock(&rig, false, 5), 5);
-	/* 3 is leased: the stock cannot fall below it. */
-	ck_assert_uint_eq(stock(&rig, false, 1), 3);
-	rig_assert_free(&rig, "2");
-	ck_assert_uint_eq(rig_gauge(&rig).units, 3);
-	rig_release(&rig, "ann", 12, GATE_RELEASE_VOID);
-	ck_assert_uint_eq(stock(&rig, false, 1), 1);
-	rig_assert_free(&rig, "");
-	ck_assert_uint_eq(stock(&rig, true, 2), 2);
-	rig_assert_free(&rig, "2");
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_shrink_in_bounded_steps)
-{
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 200, 1);
-	ck_assert_uint_eq(stock(&rig, false, 0), 136);
-	ck_assert_uint_eq(stock(&rig, false, 0), 72);
-	ck_assert_uint_eq(stock(&rig, false, 0), 8);
-	ck_assert_uint_eq(stock(&rig, false, 0), 0);
-	ck_assert_uint_eq(rig_gauge(&rig).free, 0);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_stock_of_no_gate)
-{
-	struct err err = ERR_INIT;
-	uint32_t done = 7;
-	struct rig rig;
-
-	rig_open(&rig);
-	ASSERT_OUT(rig.port.grow(rig.port.ctx, ref, 5, SOON, &done, &err),
-	    OUT_NOT_DONE);
-	ASSERT_SAYS("does not know the sale");
-	rig_sale(&rig, epoch(2), 5, 1);
-	ASSERT_OUT(rig.port.shrink(rig.port.ctx, ref, 1, SOON, &done, &err),
-	    OUT_NOT_DONE);
-	ASSERT_SAYS("epoch 2 is in use");
-	ck_assert_uint_eq(done, 7);
-	ck_assert_uint_eq(rig_gauge(&rig).free, 5);
-	rig_close(&rig);
-}
-END_TEST
-
-/* ---- the report's lists ---------------------------------------------------------------- */
+/* ---- the report's lists -------------------------------------------------- */
 
 START_TEST(test_free_list)
 {
@@ -412,15 +168,27 @@ START_TEST(test_free_list)
 }
 END_TEST
 
+/* One page of a scan; every page has room for the largest. */
+static struct gate_lease page[1000];
+
+static size_t scan(struct rig *rig, uint64_t *cursor)
+{
+	struct err err = ERR_INIT;
+	size_t n = 9999;
+
+	ASSERT_OUT(rig->port.lease_scan(rig->port.ctx, ref, cursor,
+		       ARRAY_LEN(page), SOON, page, &n, &err),
+	    OUT_DONE);
+	return n;
+}
+
 #define MANY 2500
 
 /* Three pages; every lease is seen, and seen once, also those that share a
  * millisecond across the end of a page. */
 START_TEST(test_lease_scan)
 {
-	static struct gate_lease lease[1000];
 	static unsigned seen[MANY];
-	struct err err = ERR_INIT;
 	uint64_t cursor = 0;
 	size_t n, pages = 0;
 	struct rig rig;
@@ -434,11 +202,9 @@ START_TEST(test_lease_scan)
 		ck_assert_int_eq(rig_claim(&rig, name, i).answer, GATE_TAKEN);
 	}
 	do {
-		ASSERT_OUT(rig.port.lease_scan(rig.port.ctx, ref, &cursor,
-			       ARRAY_LEN(lease), SOON, lease, &n, &err),
-		    OUT_DONE);
+		n = scan(&rig, &cursor);
 		for (size_t i = 0; i < n; i++)
-			seen[lease[i].unit - 1]++;
+			seen[page[i].unit - 1]++;
 		pages++;
 		ck_assert_uint_lt(pages, 10);
 	} while (cursor != 0);
@@ -449,9 +215,20 @@ START_TEST(test_lease_scan)
 }
 END_TEST
 
+/* Leases `first` .. `last` - 1 that all end at `deadline`. */
+static void leases_make(
+    struct rig *rig, unsigned first, unsigned last, int deadline)
+{
+	for (; first < last; first++) {
+		struct claim_id id = rig_id(first);
+
+		rig_do(rig, "ZADD {fg:5}:1:lease %d %b", deadline, id.b,
+		    (size_t)CLAIM_BYTES);
+	}
+}
+
 START_TEST(test_lease_scan_pages)
 {
-	static struct gate_lease lease[1000];
 	struct err err = ERR_INIT;
 	uint64_t cursor = 0;
 	size_t n;
@@ -460,32 +237,17 @@ START_TEST(test_lease_scan_pages)
 	rig_open(&rig);
 	rig_sale(&rig, ref, 1, 1);
 	/* 998 of an earlier millisecond, 4 of the next: they stay together. */
-	for (unsigned i = 0; i < 1002; i++) {
-		struct claim_id id = rig_id(i);
-
-		rig_do(&rig, "ZADD {fg:5}:1:lease %d %b", i < 998 ? 500 : 501,
-		    id.b, (size_t)CLAIM_BYTES);
-	}
-	ASSERT_OUT(rig.port.lease_scan(
-		       rig.port.ctx, ref, &cursor, 1000, SOON, lease, &n, &err),
-	    OUT_DONE);
-	ck_assert_uint_eq(n, 998);
+	leases_make(&rig, 0, 998, 500);
+	leases_make(&rig, 998, 1002, 501);
+	ck_assert_uint_eq(scan(&rig, &cursor), 998);
 	ck_assert_uint_eq(cursor, 501);
-	ASSERT_OUT(rig.port.lease_scan(
-		       rig.port.ctx, ref, &cursor, 1000, SOON, lease, &n, &err),
-	    OUT_DONE);
-	ck_assert_uint_eq(n, 4);
+	ck_assert_uint_eq(scan(&rig, &cursor), 4);
 	ck_assert_uint_eq(cursor, 0);
 	/* A whole page of one deadline cannot be: it is said, not skipped. */
 	rig_do(&rig, "DEL {fg:5}:1:lease");
-	for (unsigned i = 0; i < 1002; i++) {
-		struct claim_id id = rig_id(i);
-
-		rig_do(&rig, "ZADD {fg:5}:1:lease 500 %b", id.b,
-		    (size_t)CLAIM_BYTES);
-	}
+	leases_make(&rig, 0, 1002, 500);
 	ASSERT_OUT(rig.port.lease_scan(
-		       rig.port.ctx, ref, &cursor, 1000, SOON, lease, &n, &err),
+		       rig.port.ctx, ref, &cursor, 1000, SOON, page, &n, &err),
 	    OUT_UNKNOWN);
 	ASSERT_SAYS("one deadline");
 	rig_close(&rig);
@@ -495,13 +257,5 @@ END_TEST
 TESTS_MAIN("gate-keeping", UNIT("leases", test_leases_oldest_first),
     UNIT("lease-expires", test_lease_runs_out_by_the_servers_clock),
     UNIT("lease-lost", test_lease_of_a_lost_record), UNIT("gauge", test_gauge),
-    UNIT("rebuild", test_rebuild),
-    UNIT("publish", test_publish_goes_only_forward),
-    UNIT("seed-in-use", test_a_gate_in_use_is_not_seeded),
-    UNIT("seed-twice", test_seed_twice_is_once),
-    UNIT("batches", test_largest_batches), UNIT("grow", test_grow),
-    UNIT("shrink", test_shrink),
-    UNIT("shrink-steps", test_shrink_in_bounded_steps),
-    UNIT("stock-nowhere", test_stock_of_no_gate),
     UNIT("free-list", test_free_list), UNIT("lease-scan", test_lease_scan),
     UNIT("lease-scan-pages", test_lease_scan_pages))

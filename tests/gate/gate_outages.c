@@ -21,21 +21,6 @@
 
 #define SHORT_MS 300 /* how long a call waits for a server that stands still */
 
-static pid_t server_pid(void)
-{
-	char path[200];
-	FILE *file;
-	long pid = 0;
-
-	snprintf(path, sizeof(path), "%s/redis.pid", getenv("FG_DIR"));
-	file = fopen(path, "r");
-	ck_assert_ptr_nonnull(file);
-	ck_assert_int_eq(fscanf(file, "%ld", &pid), 1);
-	fclose(file);
-	ck_assert_int_gt(pid, 1);
-	return (pid_t)pid;
-}
-
 static void shell(const char *command)
 {
 	char line[400];
@@ -86,23 +71,13 @@ static void server_start(const char *arguments)
 	shell(line);
 }
 
-static enum outcome claim(struct rig *rig, const char *name, unsigned id,
-    struct gate_ticket *ticket, struct err *err)
-{
-	struct claim_chain chain = {.id = {rig_id(id)}, .n = 1};
-	struct customer who = rig_who(name);
-
-	return rig->port.claim(
-	    rig->port.ctx, ref, &chain, &who, SOON, ticket, err);
-}
-
 static void patience(struct rig *rig, int64_t ms)
 {
 	rig->gate->timeout_ms = ms;
 	rig->gate->target.connect_timeout_ms = ms;
 }
 
-/* ---- it stands still ------------------------------------------------------------ */
+/* ---- it stands still ----------------------------------------------------- */
 
 START_TEST(test_stopped)
 {
@@ -115,15 +90,15 @@ START_TEST(test_stopped)
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
 	ck_assert_int_eq(rig_claim(&rig, "ann", 10).answer, GATE_TAKEN);
-	pid = server_pid();
+	pid = rig_server_pid();
 	patience(&rig, SHORT_MS);
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
 	began = mono_ns();
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_UNKNOWN);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_UNKNOWN);
 	ck_assert_int_ge(mono_ns() - began, SHORT_MS * NS_PER_MS);
 	ck_assert_int_lt(mono_ns() - began, LONG_MS * NS_PER_MS);
 	/* The kernel accepts for it, but it does not greet: nothing sent. */
-	ASSERT_OUT(claim(&rig, "cid", 30, &ticket, &err), OUT_NOT_DONE);
+	ASSERT_OUT(rig_try(&rig, "cid", 30, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("PING");
 	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	patience(&rig, LONG_MS);
@@ -131,16 +106,16 @@ START_TEST(test_stopped)
 	ck_assert_uint_eq(rig_gauge(&rig).units, 3);
 	/* And the doubt is resolved by asking for the same again, whether the
 	 * first one was run before it or runs after it. */
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_DONE);
 	ck_assert_uint_eq(ticket.unit, 2);
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_DONE);
 	ck_assert_int_eq(ticket.answer, GATE_SAME);
 	rig_assert_counts(&rig, 1, 2, 2, 2);
 	rig_close(&rig);
 }
 END_TEST
 
-/* ---- it dies --------------------------------------------------------------------- */
+/* ---- it dies ------------------------------------------------------------- */
 
 START_TEST(test_killed_in_the_middle_of_a_call)
 {
@@ -152,21 +127,21 @@ START_TEST(test_killed_in_the_middle_of_a_call)
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
 	rig_claim(&rig, "ann", 10);
-	pid = server_pid();
+	pid = rig_server_pid();
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
 	killer = fork();
 	if (killer == 0) {
 		usleep(300000); /* the call is waiting by then, or not yet */
 		_exit(kill(pid, SIGKILL) == 0 ? 0 : 1);
 	}
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_UNKNOWN);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_UNKNOWN);
 	ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_NOT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_NOT_DONE);
 	server_kill(NULL);
 	server_start("");
 	/* It came back empty and without our functions: lost, never sold out.
 	 * The functions come back by themselves. */
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_DONE);
 	ck_assert_int_eq(ticket.answer, GATE_NO_SALE);
 	rig_readmit(&rig);
 	rig_close(&rig);
@@ -190,14 +165,14 @@ START_TEST(test_restarted_while_idle)
 	rig.port.confirm(rig.port.ctx, ref, &id);
 	rig.port.flush(rig.port.ctx); /* into the void */
 	server_start("");
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_DONE);
 	ck_assert_int_eq(ticket.answer, GATE_NO_SALE);
 	rig_readmit(&rig);
 	rig_close(&rig);
 }
 END_TEST
 
-/* ---- TCP ---------------------------------------------------------------------------- */
+/* ---- TCP ----------------------------------------------------------------- */
 
 /* A port of loopback that is free now. */
 static unsigned free_port(int family)
@@ -264,11 +239,11 @@ static void over_tcp(const char *host_format, const char *bind, int family)
 	server_kill(&rig);
 	port_wait(address);
 	server_start(arguments);
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_DONE);
 	ck_assert_int_eq(ticket.answer, GATE_NO_SALE);
 	server_kill(&rig);
 	port_wait(address);
-	ASSERT_OUT(claim(&rig, "bob", 20, &ticket, &err), OUT_NOT_DONE);
+	ASSERT_OUT(rig_try(&rig, "bob", 20, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS(address);
 	ASSERT_SAYS("connect: Connection refused");
 	server_start("");

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a real Redis refuses, provoked: nothing is popped then, the answer is
- * NOT_DONE, and the text says what to do.  Rights, checks, loading.  Run by
- * gate_refusals.it.
+ * NOT_DONE, and the text says what to do.  Run by gate_refusals.it.
  */
 #include "config.h"
 
@@ -41,32 +40,22 @@ static void run_all(struct rig *rig, const char *const commands[4])
 		rig_do(rig, commands[i]);
 }
 
-static enum outcome claim(
-    struct rig *rig, const char *name, unsigned id, struct err *err)
-{
-	struct claim_chain chain = {.id = {rig_id(id)}, .n = 1};
-	struct customer who = rig_who(name);
-	struct gate_ticket ticket;
-
-	return rig->port.claim(
-	    rig->port.ctx, ref, &chain, &who, SOON, &ticket, err);
-}
-
 START_TEST(test_refused_before_the_pop)
 {
 	const struct refusal *row = &refusals[_i];
+	struct gate_ticket ticket;
 	struct err err = ERR_INIT;
 	struct rig rig;
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
 	run_all(&rig, row->provoke);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
+	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS(row->says);
 	run_all(&rig, row->undo);
 	rig_assert_free(&rig, "1 2 3");
 	rig_assert_counts(&rig, 3, 0, 0, 0);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_DONE);
 	rig_assert_counts(&rig, 2, 1, 1, 1);
 	rig_close(&rig);
 }
@@ -103,6 +92,7 @@ static bool save_failed(struct rig *rig)
 /* A folder in the place of the data file: the save fails, writes stop. */
 START_TEST(test_misconf)
 {
+	struct gate_ticket ticket;
 	struct err err = ERR_INIT;
 	char path[200];
 	int64_t until;
@@ -116,13 +106,13 @@ START_TEST(test_misconf)
 	rig_do(&rig, "BGSAVE");
 	for (until = SOON; !save_failed(&rig); usleep(10000))
 		ck_assert_int_gt(deadline_left_ms(until), 0);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
+	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("MISCONF");
 	ASSERT_SAYS("see its log and disk");
 	rig_do(&rig, "CONFIG SET save %s", "");
 	ck_assert_int_eq(rmdir(path), 0);
 	rig_assert_free(&rig, "1 2 3");
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_DONE);
 	rig_close(&rig);
 }
 END_TEST
@@ -145,6 +135,7 @@ static void wait_until_ping_says(struct rig *rig, int type)
 /* Another function that does not end. */
 START_TEST(test_busy)
 {
+	struct gate_ticket ticket;
 	struct err err = ERR_INIT;
 	struct rig rig, loop;
 
@@ -162,14 +153,14 @@ START_TEST(test_busy)
 		ck_assert_int_eq(redisBufferWrite(loop.admin, &sent), REDIS_OK);
 	rig.admin = redisConnectUnix(getenv("REDIS_SOCK"));
 	wait_until_ping_says(&rig, REDIS_REPLY_ERROR);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
+	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("FUNCTION KILL");
 	rig_do(&rig, "FUNCTION KILL");
 	wait_until_ping_says(&rig, REDIS_REPLY_STATUS);
 	rig_do(&rig, "CONFIG SET busy-reply-threshold 5000");
 	rig_do(&rig, "FUNCTION DELETE loop");
 	rig_assert_free(&rig, "1 2 3");
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_DONE);
+	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_DONE);
 	redisFree(loop.admin);
 	rig_close(&rig);
 }
@@ -217,294 +208,8 @@ START_TEST(test_what_frees_memory_runs_when_it_is_full)
 }
 END_TEST
 
-/* ---- who may connect -------------------------------------------------------------- */
-
-static struct gate_conf conf(void)
-{
-	return (struct gate_conf){.address = getenv("REDIS_SOCK"),
-	    .connect_timeout_ms = LONG_MS,
-	    .timeout_ms = LONG_MS,
-	    .lease_ms = LEASE_MS};
-}
-
-static void swap_gate(struct rig *rig, const struct gate_conf *with)
-{
-	gate_free(&rig->gate);
-	rig->gate = rig_gate_as(with);
-	rig->port = gate_port(rig->gate);
-}
-
-START_TEST(test_password)
-{
-	struct gate_conf with = conf();
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 3, 1);
-	rig_do(&rig, "CONFIG SET requirepass %s", "p w");
-	swap_gate(&rig, &with);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("set the password in [redis]");
-	with.password = "wrong";
-	swap_gate(&rig, &with);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("check user and password");
-	with.password = "p w";
-	swap_gate(&rig, &with);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_DONE);
-	with.user = "default";
-	swap_gate(&rig, &with);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_DONE);
-	rig_do(&rig, "CONFIG SET requirepass %s", "");
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_database)
-{
-	struct gate_conf with = conf();
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	with.database = 3;
-	swap_gate(&rig, &with);
-	rig_sale(&rig, ref, 3, 1);
-	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 0);
-	rig_do(&rig, "SELECT 3");
-	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 2);
-	with.database = 9999;
-	swap_gate(&rig, &with);
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("SELECT: ERR DB index is out of range");
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_too_many_clients)
-{
-	struct gate_conf with = conf();
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 3, 1);
-	swap_gate(&rig, &with);
-	rig_do(&rig, "CONFIG SET maxclients 1");
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("raise maxclients");
-	rig_do(&rig, "CONFIG SET maxclients 1000");
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_DONE);
-	rig_close(&rig);
-}
-END_TEST
-
-/* ---- the library ----------------------------------------------------------------------- */
-
-START_TEST(test_library_comes_back_by_itself)
-{
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 3, 1);
-	rig_do(&rig, "FUNCTION FLUSH");
-	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v1 0");
-	ck_assert_int_eq(rig_claim(&rig, "ann", 10).unit, 1);
-	rig_do(&rig, "FUNCTION FLUSH");
-	/* This confirm is lost, which is the keeper's business; the gauge
-	 * behind it brings the library back. */
-	rig_confirm(&rig, 10);
-	rig_assert_counts(&rig, 2, 1, 1, 1);
-	rig_confirm(&rig, 10);
-	rig_assert_counts(&rig, 2, 0, 0, 1);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_load_is_idempotent)
-{
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 3, 1);
-	for (int i = 0; i < 2; i++)
-		ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
-	rig_claim(&rig, "ann", 10);
-	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
-	rig_assert_counts(&rig, 2, 1, 1, 1);
-	/* A program of another version holds one of our names. */
-	rig_do(&rig, "FUNCTION FLUSH");
-	rig_do(&rig, "FUNCTION LOAD %s",
-	    "#!lua name=other\nredis.register_function('fg_claim_v1', "
-	    "function() return 1 end)");
-	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("already exists");
-	rig_do(&rig, "FUNCTION FLUSH");
-	rig_close(&rig);
-}
-END_TEST
-
-/* The rights that doc and conf name: with these, and no others, it all runs. */
-#define SHOP_USER                                                        \
-	"ACL SETUSER shop reset on >pw ~{fg:* -@all +ping +info +fcall " \
-	"+hmget +hget +hset +hdel +hincrby +llen +lpop +rpush +lindex "  \
-	"+lrange +lpos +lrem +zadd +zcard +zrange +zrangebyscore +zrem " \
-	"+zscore +unlink +time"
-
-START_TEST(test_smallest_rights)
-{
-	struct gate_conf with = conf();
-	struct order owner = {.claim = rig_id(77),
-	    .status = ORDER_SOLD,
-	    .unit = 2,
-	    .slot = 1,
-	    .customer = rig_who("eve")};
-	struct claim_id id = rig_id(20);
-	struct customer bob = rig_who("bob");
-	static struct gate_lease lease[1000];
-	uint32_t units[10], done;
-	uint64_t cursor = 0;
-	char version[32] = "";
-	struct err err = ERR_INIT;
-	size_t n;
-	struct rig rig;
-
-	rig_open(&rig);
-	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
-	rig_do(&rig, SHOP_USER);
-	with.user = "shop";
-	with.password = "pw";
-	swap_gate(&rig, &with);
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
-	rig_sale(&rig, ref, 3, 1);
-	ASSERT_OUT(rig.port.own(rig.port.ctx, (struct gate_ref){{5}, 2}, &owner,
-		       1, SOON, &err),
-	    OUT_DONE);
-	rig_do(&rig, "LPUSH {fg:5}:1:free x");
-	rig_claim(&rig, "ann", 10);
-	rig_rekey(&rig, "ann", 10, 11);
-	rig_confirm(&rig, 11);
-	rig_claim(&rig, "bob", 20);
-	ASSERT_OUT(
-	    rig.port.heal(rig.port.ctx, ref, &id, &bob, &owner, SOON, &err),
-	    OUT_DONE);
-	rig_claim(&rig, "bob", 20);
-	ASSERT_OUT(
-	    rig.port.leases(rig.port.ctx, ref, 100, SOON, lease, &n, &err),
-	    OUT_DONE);
-	ASSERT_OUT(rig.port.lease_scan(
-		       rig.port.ctx, ref, &cursor, 1000, SOON, lease, &n, &err),
-	    OUT_DONE);
-	rig_release(&rig, "bob", 20, GATE_RELEASE_VOID);
-	ASSERT_OUT(
-	    rig.port.grow(rig.port.ctx, ref, 5, SOON, &done, &err), OUT_DONE);
-	ASSERT_OUT(
-	    rig.port.shrink(rig.port.ctx, ref, 3, SOON, &done, &err), OUT_DONE);
-	ASSERT_OUT(
-	    rig.port.free_list(rig.port.ctx, ref, 0, 10, SOON, units, &n, &err),
-	    OUT_DONE);
-	rig_assert_free(&rig, "3");
-	ASSERT_OUT(rig.port.discard(
-		       rig.port.ctx, (struct gate_ref){{5}, 2}, SOON, &err),
-	    OUT_DONE);
-	rig_do(&rig, "ACL DELUSER shop");
-	rig_close(&rig);
-}
-END_TEST
-
-/* Rights are checked by Redis when a function is half done; so they are asked
- * for beforehand, and each one that lacks is named. */
-START_TEST(test_missing_rights_are_named)
-{
-	struct gate_conf with = conf();
-	char version[32] = "";
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
-	rig_sale(&rig, ref, 3, 1);
-	rig_do(&rig, SHOP_USER);
-	rig_do(&rig, "ACL SETUSER shop -zadd -unlink");
-	with.user = "shop";
-	with.password = "pw";
-	swap_gate(&rig, &with);
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("ACL SETUSER shop +ZADD +UNLINK");
-	/* Why: it stops in the middle, and cannot be called not done. */
-	ASSERT_OUT(claim(&rig, "ann", 10, &err), OUT_UNKNOWN);
-	ASSERT_SAYS("can't run this command");
-	rig_assert_free(&rig, "2 3");
-	/* Keys of its own only. */
-	rig_do(&rig, SHOP_USER);
-	rig_do(&rig, "ACL SETUSER shop resetkeys ~other:*");
-	swap_gate(&rig, &with);
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("NOPERM");
-	ck_assert_str_eq(version, "");
-	/* Who may not load is told so when the library is missing. */
-	rig_do(&rig, SHOP_USER);
-	rig_do(&rig, "FUNCTION FLUSH");
-	swap_gate(&rig, &with);
-	ASSERT_OUT(claim(&rig, "bob", 20, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("FUNCTION LOAD: NOPERM");
-	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_NOT_DONE);
-	rig_do(&rig, "ACL DELUSER shop");
-	rig_close(&rig);
-}
-END_TEST
-
-/* ---- the check --------------------------------------------------------------------------- */
-
-START_TEST(test_check)
-{
-	struct gate_conf with = conf();
-	char version[32] = "";
-	struct err err = ERR_INIT;
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_do(&rig, "FUNCTION FLUSH");
-	/* Asking changes nothing: the library is not loaded by it. */
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
-	ck_assert_msg(strncmp(version, "Redis ", 6) == 0 ||
-			  strncmp(version, "Valkey ", 7) == 0,
-	    "%s", version);
-	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v1 0");
-	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
-	rig_do(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("CONFIG SET maxmemory-policy noeviction");
-	rig_do(&rig, "CONFIG SET maxmemory-policy noeviction");
-	rig_do(&rig, "REPLICAOF 127.0.0.1 1");
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("point [redis] to the master");
-	rig_do(&rig, "REPLICAOF NO ONE");
-	/* Without the right to ask, the version is unknown, and the functions
-	 * show that it is new enough. */
-	rig_do(&rig, SHOP_USER);
-	rig_do(&rig, "ACL SETUSER shop -info");
-	with.user = "shop";
-	with.password = "pw";
-	swap_gate(&rig, &with);
-	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
-	ck_assert_str_eq(version, "");
-	rig_do(&rig, "ACL DELUSER shop");
-	rig_close(&rig);
-}
-END_TEST
-
 TESTS_MAIN("gate-refusals",
     UNIT_TABLE("refused", test_refused_before_the_pop, ARRAY_LEN(refusals)),
     UNIT("masterdown", test_masterdown), UNIT("misconf", test_misconf),
     UNIT("busy", test_busy),
-    UNIT("full", test_what_frees_memory_runs_when_it_is_full),
-    UNIT("password", test_password), UNIT("database", test_database),
-    UNIT("clients", test_too_many_clients),
-    UNIT("library", test_library_comes_back_by_itself),
-    UNIT("load", test_load_is_idempotent), UNIT("rights", test_smallest_rights),
-    UNIT("rights-missing", test_missing_rights_are_named),
-    UNIT("check", test_check))
+    UNIT("full", test_what_frees_memory_runs_when_it_is_full))

@@ -57,3 +57,24 @@ TESTS += %reldir%/gate_outages.it
 
 dist_check_SCRIPTS += %reldir%/lua_commands.sh
 TESTS += %reldir%/lua_commands.sh
+
+check_PROGRAMS += %reldir%/gate_ends
+%canon_reldir%_gate_ends_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_ends_SOURCES = %reldir%/gate_ends.c $(GATE_RIG)
+%canon_reldir%_gate_ends_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_ends.it
+TESTS += %reldir%/gate_ends.it
+
+check_PROGRAMS += %reldir%/gate_rights
+%canon_reldir%_gate_rights_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_rights_SOURCES = %reldir%/gate_rights.c $(GATE_RIG)
+%canon_reldir%_gate_rights_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_rights.it
+TESTS += %reldir%/gate_rights.it
+
+check_PROGRAMS += %reldir%/gate_building
+%canon_reldir%_gate_building_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_building_SOURCES = %reldir%/gate_building.c $(GATE_RIG)
+%canon_reldir%_gate_building_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_building.it
+TESTS += %reldir%/gate_building.it

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # gate.lua: the commands that it runs are the ones whose rights it asks for
-# (COMMANDS in it, and SHOP_USER in gate_refusals.c), and none that scans.
+# (COMMANDS in it, and SHOP_USER in gate_rights.c), and none that scans.
 set -u
 . "$top_srcdir/tests/tap.sh"
 
@@ -11,7 +11,7 @@ used=$(sed -n "s/.*redis\.call('\([A-Z]*\)'.*/\1/p" "$lua" | sort -u)
 asked=$(sed -n '/^local COMMANDS/,/^}/p' "$lua" | grep -o "'[A-Z]*'" |
     tr -d "'" | sort -u)
 granted=$(sed -n '/^#define SHOP_USER/,/[^\\]$/p' \
-    "$top_srcdir/tests/gate/gate_refusals.c" | grep -o '+[a-z]*' | tr -d + |
+    "$top_srcdir/tests/gate/gate_rights.c" | grep -o '+[a-z]*' | tr -d + |
     grep -Evx 'ping|info|fcall' | tr '[:lower:]' '[:upper:]' | sort -u)
 
 # Two calls on one line would hide the first from the sed above.

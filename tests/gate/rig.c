@@ -4,6 +4,7 @@
 
 #include "rig.h"
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -51,8 +52,24 @@ static const char *const peace[] = {
     "ACL SETUSER default on nopass allkeys +@all",
 };
 
+pid_t rig_server_pid(void)
+{
+	char path[200];
+	FILE *file;
+	long pid = 0;
+
+	snprintf(path, sizeof(path), "%s/redis.pid", getenv("FG_DIR"));
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%ld", &pid), 1);
+	fclose(file);
+	ck_assert_int_gt(pid, 1);
+	return (pid_t)pid;
+}
+
 void rig_open(struct rig *rig)
 {
+	kill(rig_server_pid(), SIGCONT);
 	rig->admin = admin_open();
 	for (size_t i = 0; i < ARRAY_LEN(peace); i++)
 		rig_do(rig, peace[i]);
@@ -182,6 +199,16 @@ struct gate_ticket rig_claim_chain(
 	return ticket;
 }
 
+enum outcome rig_try(struct rig *rig, const char *who, unsigned id,
+    struct gate_ticket *ticket, struct err *err)
+{
+	struct claim_chain chain = {.id = {rig_id(id)}, .n = 1};
+	struct customer customer = rig_who(who);
+
+	return rig->port.claim(
+	    rig->port.ctx, ref, &chain, &customer, SOON, ticket, err);
+}
+
 struct gate_ticket rig_claim(struct rig *rig, const char *who, unsigned id)
 {
 	struct claim_chain chain = {.id = {rig_id(id)}, .n = 1};
@@ -273,4 +300,10 @@ void rig_assert_slot(
 		ck_assert_mem_eq(reply->str, want.b, CLAIM_BYTES);
 	}
 	freeReplyObject(reply);
+}
+
+void rig_line_keep(enum log_level level, const char *line, void *ctx)
+{
+	(void)level;
+	snprintf(ctx, RIG_LINE, "%s", line);
 }

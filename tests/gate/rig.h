@@ -9,9 +9,11 @@
 #include "unit.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "gate/gate.h"
 
 #include <hiredis/hiredis.h>
+#include <sys/types.h>
 
 #define LONG_MS  60000 /* for what must happen, on a slow machine too */
 #define LEASE_MS 60000
@@ -34,6 +36,8 @@ struct gate *rig_gate_as(const struct gate_conf *conf);
 /* The gate's connection and the administrator's, after a restart. */
 void rig_readmit(struct rig *rig);
 
+pid_t rig_server_pid(void);
+
 /* One command of the administrator: must not fail.  Integer, or 0. */
 long long rig_do(struct rig *rig, const char *fmt, ...);
 /* The same for a text; lives until the next call. */
@@ -48,6 +52,10 @@ void rig_sale(
 /* 16 bytes with NUL, CR, LF and everything else that text would break at. */
 struct claim_id rig_id(unsigned n);
 struct customer rig_who(const char *name);
+
+/* A claim whatever comes of it. */
+enum outcome rig_try(struct rig *rig, const char *who, unsigned id,
+    struct gate_ticket *ticket, struct err *err);
 
 /* Calls that must be DONE. */
 struct gate_ticket rig_claim(struct rig *rig, const char *who, unsigned id);
@@ -69,6 +77,10 @@ void rig_assert_free(struct rig *rig, const char *want);
 void rig_assert_slot(
     struct rig *rig, unsigned slot, const char *who, unsigned id);
 
+/* A log_sink_fn: keeps the newest line in a char[RIG_LINE]. */
+#define RIG_LINE 300
+void rig_line_keep(enum log_level level, const char *line, void *ctx);
+
 #define ASSERT_OUT(call, want)                                  \
 	do {                                                    \
 		enum outcome out_ = (call);                     \
@@ -77,6 +89,17 @@ void rig_assert_slot(
 	} while (0)
 #define ASSERT_SAYS(says) \
 	ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text)
+
+#define ASSERT_TICKET(ticket, want_answer, want_unit, want_slot) \
+	do {                                                     \
+		struct gate_ticket t_ = (ticket);                \
+		ck_assert_str_eq(gate_answer_name(t_.answer),    \
+		    gate_answer_name(want_answer));              \
+		ck_assert_uint_eq(t_.unit, want_unit);           \
+		ck_assert_uint_eq(t_.slot, want_slot);           \
+	} while (0)
+#define ASSERT_ANSWER(ticket, want_answer) \
+	ASSERT_TICKET(ticket, want_answer, 0, 0)
 
 #define SOON deadline_in_ms(LONG_MS)
 

@@ -12,10 +12,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
-/* ---- counting the client's system calls ----------------------------------------- */
+/* ---- counting the client's system calls ---------------------------------- */
 
 static unsigned sends, polls;
 
@@ -38,7 +40,7 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 	return ppoll(fds, n, timeout_ms < 0 ? NULL : &ts, NULL);
 }
 
-/* ---- the hot path ----------------------------------------------------------------- */
+/* ---- the hot path -------------------------------------------------------- */
 
 START_TEST(test_confirm_rides_with_the_next_claim)
 {
@@ -83,12 +85,12 @@ START_TEST(test_many_confirms_go_by_themselves)
 }
 END_TEST
 
-/* The reply of a flushed confirm comes with the next call's, in order. */
+/* The replies of flushed confirms come with the next call's, in order. */
 START_TEST(test_flush_does_not_wait)
 {
 	static const struct fake_step steps[] = {GREET(), EXPECT(1),
-	    SEND(TAKEN), EXPECT(1), WAIT(), EXPECT(1), SEND(":1\r\n"),
-	    SEND(GAUGE), UNTIL_CLOSED()};
+	    SEND(TAKEN), EXPECT(1), EXPECT(1), WAIT(), EXPECT(1),
+	    SEND(":1\r\n:1\r\n"), SEND(GAUGE), UNTIL_CLOSED()};
 	struct fake *fake = START(steps);
 	struct gate *gate = gate_at(fake_address(fake), LONG_MS);
 
@@ -98,9 +100,35 @@ START_TEST(test_flush_does_not_wait)
 	fake_reached(fake, 6); /* it arrived, and is not answered yet */
 	ck_assert_uint_eq(gate->conn.owed, 1);
 	flush(gate); /* nothing left to send */
+	confirm(gate);
+	flush(gate);
+	fake_reached(fake, 1);
+	ck_assert_uint_eq(gate->conn.owed, 2);
 	fake_go(fake);
 	ASSERT_DONE(gauge);
 	ck_assert_uint_eq(gate->conn.owed, 0);
+	stop(fake, gate);
+}
+END_TEST
+
+/* A reply that has come meanwhile is taken, and the connection kept. */
+START_TEST(test_flush_answered_before_the_next_call)
+{
+	static const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    SEND(TAKEN), EXPECT(1), SEND(":1\r\n"), EXPECT(1), SEND(":1\r\n"),
+	    EXPECT(1), SEND(GAUGE), UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = gate_at(fake_address(fake), LONG_MS);
+
+	ASSERT_DONE(claim);
+	confirm(gate);
+	flush(gate);
+	fake_reached(fake, 7);
+	confirm(gate);
+	flush(gate);
+	ck_assert_uint_eq(gate->conn.owed, 1);
+	fake_reached(fake, 2);
+	ASSERT_DONE(gauge);
 	stop(fake, gate);
 }
 END_TEST
@@ -158,7 +186,7 @@ START_TEST(test_confirms_without_end_are_bounded)
 }
 END_TEST
 
-/* ---- late and slow ------------------------------------------------------------------ */
+/* ---- late and slow ------------------------------------------------------- */
 
 START_TEST(test_late_reply_is_not_the_next_calls)
 {
@@ -200,6 +228,37 @@ START_TEST(test_trickle_ends_at_the_deadline)
 	/* All of the trickle would take 8 s, and longer on a busy machine. */
 	ck_assert_int_lt(mono_ns() - began, 6 * NS_PER_S);
 	stop(fake, gate);
+}
+END_TEST
+
+/*
+ * We were not run for so long that the deadline is over: a reply that is there
+ * is taken, but a stream that is no whole reply is looked at only once.
+ */
+START_TEST(test_coming_late)
+{
+	static char zeros[65536];
+	redisReply *reply = NULL;
+	struct err err = ERR_INIT;
+	redisContext *redis;
+	int pair[2], unread = 0;
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	redis = redisConnectFd(pair[0]);
+	redis->flags &= ~REDIS_BLOCK;
+	ck_assert_int_eq(write(pair[1], ":7\r\n:", 5), 5);
+	ck_assert(wire_reply(redis, mono_ns() - 1, &reply, &err));
+	ck_assert_int_eq(reply->integer, 7);
+	freeReplyObject(reply);
+	memset(zeros, '0', sizeof(zeros));
+	ck_assert_int_eq(write(pair[1], zeros, sizeof(zeros)), sizeof(zeros));
+	ck_assert(!wire_reply(redis, mono_ns() - 1, &reply, &err));
+	ck_assert_str_eq(err.text, "no whole answer in time");
+	ck_assert_int_eq(ioctl(pair[0], FIONREAD, &unread), 0);
+	ck_assert_int_gt(unread, 0);
+	redisFree(redis);
+	close(pair[1]);
 }
 END_TEST
 
@@ -262,7 +321,7 @@ START_TEST(test_callers_deadline_binds)
 }
 END_TEST
 
-/* ---- gone ---------------------------------------------------------------------------- */
+/* ---- gone ---------------------------------------------------------------- */
 
 /* A restart while we were idle costs a connection, not a doubt. */
 START_TEST(test_end_while_idle_is_noticed)
@@ -381,12 +440,14 @@ TESTS_MAIN("gate-conn",
     UNIT("confirm-rides", test_confirm_rides_with_the_next_claim),
     UNIT("confirm-many", test_many_confirms_go_by_themselves),
     UNIT("flush", test_flush_does_not_wait),
+    UNIT("flush-answered", test_flush_answered_before_the_next_call),
     UNIT(
 	"flush-unconnected", test_flush_without_a_connection_keeps_the_confirm),
     UNIT("confirm-refused", test_confirm_refused),
     UNIT("confirm-bounded", test_confirms_without_end_are_bounded),
     UNIT("late", test_late_reply_is_not_the_next_calls),
     UNIT_SLOW("trickle", test_trickle_ends_at_the_deadline, 30),
+    UNIT("coming-late", test_coming_late),
     UNIT("signals", test_signals_do_not_move_the_deadline),
     UNIT("deadline", test_callers_deadline_binds),
     UNIT("idle-end", test_end_while_idle_is_noticed),

@@ -14,7 +14,7 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-/* ---- addresses --------------------------------------------------------------- */
+/* ---- addresses ----------------------------------------------------------- */
 
 START_TEST(test_address_unix)
 {
@@ -109,7 +109,7 @@ START_TEST(test_new_refuses)
 }
 END_TEST
 
-/* ---- keys and commands ---------------------------------------------------------- */
+/* ---- keys and commands --------------------------------------------------- */
 
 START_TEST(test_keys)
 {
@@ -180,7 +180,7 @@ START_TEST(test_library_names_itself)
 }
 END_TEST
 
-/* ---- error classes ---------------------------------------------------------------- */
+/* ---- error classes ------------------------------------------------------- */
 
 static const struct {
 	const char *reply;
@@ -295,7 +295,7 @@ START_TEST(test_error_text)
 }
 END_TEST
 
-/* ---- INFO ------------------------------------------------------------------------- */
+/* ---- INFO ---------------------------------------------------------------- */
 
 #define INFO(version, role, policy)                                        \
 	"# Server\r\n" version "redis_mode:standalone\r\n\r\n# Memory\r\n" \

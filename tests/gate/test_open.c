@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* ---- connecting ------------------------------------------------------------------------ */
+/* ---- connecting ---------------------------------------------------------- */
 
 static const struct {
 	const char *reply;
@@ -166,7 +166,7 @@ START_TEST(test_descriptor_is_none_of_the_standard_ones)
 }
 END_TEST
 
-/* ---- refusals ---------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 #define MISSING "-ERR Function not found\r\n"
 
