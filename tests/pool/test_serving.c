@@ -193,6 +193,8 @@ START_TEST(test_connections_opened_one_by_one_spread)
 
 	rig_init(&rig, 4);
 	rig_start(&rig);
+	/* Ready is said a moment before the first wait. */
+	RIG_AWAIT(RIG_GET(rig.stage->idles) == 4);
 	/* Never two requests at a time: any child could take them all. */
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		int idles = RIG_GET(rig.stage->idles);
