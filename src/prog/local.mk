@@ -6,6 +6,7 @@ libprog_a_SOURCES = \
 	%reldir%/keeper.c %reldir%/keeper.h \
 	%reldir%/renewal.c %reldir%/renewal.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
+	%reldir%/settings_hold.c \
 	%reldir%/wire.c %reldir%/wire.h \
 	%reldir%/worker.c %reldir%/worker.h
 

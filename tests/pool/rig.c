@@ -27,8 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTE(field) __atomic_add_fetch(&(field), 1, __ATOMIC_SEQ_CST)
-
 void rig_pause_ms(int ms)
 {
 	const struct timespec wait = {
@@ -54,7 +52,7 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct rig *rig = ctx;
 	struct rig_stage *stage = rig->stage;
-	int n = NOTE(stage->births);
+	int n = RIG_NOTE(stage->births);
 
 	if (n <= RIG_PIDS)
 		RIG_SET(stage->pids[n - 1], getpid());
@@ -74,7 +72,7 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 		for (;;)
 			rig_pause_ms(1000);
 	default:
-		NOTE(stage->opens);
+		RIG_NOTE(stage->opens);
 		return true;
 	}
 }
@@ -83,20 +81,20 @@ static void app_close(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->closes);
+	RIG_NOTE(rig->stage->closes);
 }
 
 static void app_idle(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->idles);
+	RIG_NOTE(rig->stage->idles);
 }
 
 static int64_t app_tick(void *ctx)
 {
 	struct rig *rig = ctx;
-	int n = NOTE(rig->stage->ticks);
+	int n = RIG_NOTE(rig->stage->ticks);
 
 	RIG_SET(rig->stage->ticker, getpid());
 	if (n <= (int)ARRAY_LEN(rig->stage->tick_ns))
@@ -158,15 +156,15 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 
 	snprintf(word, 32, "ok");
 	if (strcmp(line, "hold") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		while (!RIG_GET(stage->release))
 			rig_pause_ms(2);
 	} else if (strcmp(line, "hang") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		for (;;)
 			rig_pause_ms(1000);
 	} else if (strcmp(line, "slow") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		rig_pause_ms(300);
 	} else if (strcmp(line, "crash") == 0) {
 		kill(getpid(), SIGKILL);
@@ -187,7 +185,7 @@ static enum pool_next app_serve(void *ctx, int fd)
 	char line[32] = "", word[32], answer[96];
 	int n;
 
-	NOTE(rig->stage->serves);
+	RIG_NOTE(rig->stage->serves);
 	if (!line_read(fd, line, sizeof(line))) {
 		close(fd);
 		return POOL_CLOSED;
@@ -211,7 +209,7 @@ static void master_ready(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->ready);
+	RIG_NOTE(rig->stage->ready);
 }
 
 void rig_init(struct rig *rig, unsigned children)
@@ -271,100 +269,6 @@ void rig_use_tcp(struct rig *rig)
 	rig->port = ntohs(addr.sin_port);
 	snprintf(rig->address, sizeof(rig->address), "127.0.0.1:%u", rig->port);
 	rig->listen.address = rig->address;
-}
-
-struct rig_next {
-	struct pool_conf conf;
-	struct pool_group groups[2];
-};
-
-static const struct pool_conf *reload_make(void *ctx, struct err *err)
-{
-	struct rig *rig = ctx;
-	struct rig_stage *stage = rig->stage;
-	struct rig_next *next = malloc(sizeof(*next));
-
-	NOTE(stage->makes);
-	ck_assert_ptr_nonnull(next);
-	if (RIG_GET(stage->how_to_make) == RIG_MAKE_FAILS) {
-		free(next);
-		err_set(err, 0, "line 3: no such tea");
-		return NULL;
-	}
-	next->conf = rig->conf;
-	memcpy(next->groups, rig->groups, sizeof(next->groups));
-	next->conf.groups = next->groups;
-	if (RIG_GET(stage->next_children) != 0)
-		next->groups[0].max_children = RIG_GET(stage->next_children);
-	if (RIG_GET(stage->how_to_make) == RIG_MAKE_TOO_MANY)
-		next->groups[0].max_children = 1000;
-	return &next->conf;
-}
-
-static bool reload_judge(
-    void *ctx, const struct pool_conf *conf, struct err *err)
-{
-	struct rig *rig = ctx;
-
-	NOTE(rig->stage->judges);
-	switch (RIG_GET(rig->stage->how_to_make)) {
-	case RIG_MAKE_JUDGED_BAD:
-		err_set(err, 0, "the kettle is cold");
-		return false;
-	case RIG_MAKE_JUDGE_HANGS:
-		for (;;)
-			rig_pause_ms(1000);
-	case RIG_MAKE_JUDGE_CRASHES:
-		_exit(139);
-	default:
-		return conf->ngroups == rig->conf.ngroups;
-	}
-}
-
-static void reload_enter(void *ctx, const struct pool_conf *conf)
-{
-	struct rig *rig = ctx;
-
-	(void)conf;
-	NOTE(rig->stage->enters);
-}
-
-static void reload_drop(void *ctx, const struct pool_conf *conf)
-{
-	struct rig *rig = ctx;
-
-	NOTE(rig->stage->drops);
-	free((struct rig_next *)(uintptr_t)conf);
-}
-
-static void reload_told(void *ctx, const struct pool_reload_status *status)
-{
-	struct rig *rig = ctx;
-
-	RIG_SET(rig->stage->generation, status->generation);
-	RIG_SET(rig->stage->failed, status->failed);
-	RIG_SET(rig->stage->ended, status->ended);
-}
-
-void rig_add_reloader(struct rig *rig)
-{
-	rig->reloader = (struct pool_reloader){.make = reload_make,
-	    .judge = reload_judge,
-	    .enter = reload_enter,
-	    .drop = reload_drop,
-	    .told = reload_told,
-	    .ctx = rig,
-	    .bound_ms = RIG_PATIENCE_MS};
-	rig->conf.reloader = &rig->reloader;
-}
-
-bool rig_reload(struct rig *rig)
-{
-	uint64_t before = RIG_GET(rig->stage->ended);
-
-	rig_signal(rig, SIGUSR2);
-	RIG_AWAIT(RIG_GET(rig->stage->ended) > before);
-	return RIG_GET(rig->stage->failed) != 0;
 }
 
 static int master_main(struct rig *rig)

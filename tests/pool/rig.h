@@ -137,7 +137,9 @@ void rig_pause_ms(int ms);
 	((struct unit_case){      \
 	    .name = text, .test = fn, .timeout_s = 30, .loops = rows})
 
-#define RIG_GET(field) __atomic_load_n(&(field), __ATOMIC_SEQ_CST)
+/* One more; the new value. */
+#define RIG_NOTE(field) __atomic_add_fetch(&(field), 1, __ATOMIC_SEQ_CST)
+#define RIG_GET(field)  __atomic_load_n(&(field), __ATOMIC_SEQ_CST)
 #define RIG_SET(field, value) \
 	__atomic_store_n(&(field), (value), __ATOMIC_SEQ_CST)
 

@@ -20,9 +20,8 @@ static struct pool_reload_status status_of(const struct rig *rig)
 	struct pool_reload_status status;
 	struct err err = ERR_INIT;
 
-	ck_assert_msg(
-	    pool_reload_status_read(rig->pid_file, &status, &err), "%s",
-	    err.text);
+	ck_assert_msg(pool_reload_status_read(rig->pid_file, &status, &err),
+	    "%s", err.text);
 	return status;
 }
 
@@ -161,15 +160,18 @@ START_TEST(test_more_connections_than_the_channel_takes)
 }
 END_TEST
 
-/* Who takes over takes its share: nobody is alone with all of them. */
+/*
+ * Who takes over takes its share: nobody is alone with all of them.  16 each
+ * would be even; seen are 12 to 25, and up to 29 on a busy machine.
+ */
 START_TEST(test_connections_are_shared_out)
 {
 	struct rig_answer answer;
-	unsigned of[4] = {0};
-	int fds[64];
+	unsigned of[16] = {0};
+	int fds[256];
 	struct rig rig;
 
-	rig_init(&rig, 4);
+	rig_init(&rig, ARRAY_LEN(of));
 	rig_add_reloader(&rig);
 	rig_start(&rig);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
@@ -177,16 +179,15 @@ START_TEST(test_connections_are_shared_out)
 		ck_assert_int_gt(rig_ask_on(fds[i], "pid"), 0);
 	}
 	ck_assert(!rig_reload(&rig));
-	RIG_AWAIT(RIG_GET(rig.stage->closes) == 4);
+	RIG_AWAIT(RIG_GET(rig.stage->closes) == ARRAY_LEN(of));
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
 		rig_send(fds[i], "pid");
 		ck_assert(rig_receive(fds[i], &answer));
-		ck_assert_uint_lt(answer.index, 4);
+		ck_assert_uint_lt(answer.index, ARRAY_LEN(of));
 		of[answer.index]++;
 	}
-	for (int i = 0; i < 4; i++)
-		ck_assert_msg(
-		    of[i] <= 40, "%u %u %u %u", of[0], of[1], of[2], of[3]);
+	for (size_t i = 0; i < ARRAY_LEN(of); i++)
+		ck_assert_msg(of[i] <= 64, "one has %u", of[i]);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 	rig_stop(&rig);
@@ -284,8 +285,7 @@ START_TEST(test_storm_of_reloads)
 	births = RIG_GET(rig.stage->births);
 	RIG_AWAIT(RIG_GET(rig.stage->closes) == births - 4);
 	ck_assert_int_eq(births % 4, 0);
-	ck_assert_int_eq(
-	    RIG_GET(rig.stage->makes) - 1, RIG_GET(rig.stage->drops));
+	RIG_AWAIT(RIG_GET(rig.stage->drops) == RIG_GET(rig.stage->makes) - 1);
 	ck_assert_uint_eq(rig_lines(rig.log, "killing"), 0);
 	rig_stop(&rig);
 }
