@@ -755,4 +755,4 @@ TESTS_MAIN("buy", UNIT_TABLE("every-step", test_every_step, ARRAY_LEN(rows)),
     UNIT("sleeper", test_sleeper_meets_the_void),
     UNIT("too-late", test_too_late_to_insert),
     UNIT("stuffed", test_stuffed_gate),
-    UNIT_TABLE("random-faults", test_random_faults, 200))
+    UNIT_TABLE("random-faults", test_random_faults, 60))
