@@ -23,7 +23,7 @@
 
 bool pool_child_draining(const struct pool_child *child)
 {
-	return child->draining;
+	return child->leaving == LEAVING_STOPS;
 }
 
 unsigned pool_child_index(const struct pool_child *child)
@@ -68,6 +68,12 @@ void *pool_child_area(const struct pool_child *child)
 	return pool_board_area(child->from->board, child->birth->slot);
 }
 
+bool pool_reload_status(
+    const struct pool_child *child, struct pool_reload_status *out)
+{
+	return pool_board_reload_read(child->board, out);
+}
+
 bool pool_peer_gone(int fd)
 {
 	/* Not a peek: bytes that nobody will read to the end would hide the
@@ -82,7 +88,7 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	const struct report report = {
 	    .kind = kind,
 	    .slot = (uint32_t)child->birth->slot,
-	    .generation = child->birth->generation,
+	    .serial = child->birth->serial,
 	    .pid = (int32_t)getpid(),
 	};
 
@@ -100,10 +106,14 @@ static void strangers_close(
 	close(from->report_read);
 	close(from->signal_fd);
 	close(from->epoll_fd);
-	for (size_t i = 0; i < conf->ngroups && !own->sees_sockets; i++)
-		if (conf->groups[i].listen_fd >= 0 &&
+	for (size_t i = 0; i < conf->ngroups; i++) {
+		if (&conf->groups[i] == own || conf->groups[i].listen_fd < 0)
+			continue;
+		pool_handover_close(&from->handover[i]);
+		if (!own->sees_sockets &&
 		    conf->groups[i].listen_fd != own->listen_fd)
 			close(conf->groups[i].listen_fd);
+	}
 }
 
 /* False when the master is gone already. */
@@ -185,10 +195,13 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	    .from = from,
 	    .group = group,
 	    .birth = birth,
+	    .board = from->board,
 	    .slot = pool_board_slot(from->board, birth->slot),
 	    .lifeline_fd = from->lifeline_read,
 	    .report_fd = from->report_write,
 	    .signal_fd = -1,
+	    .handover = from->handover[birth->group],
+	    .turns_fd = from->turns_fd,
 	    .request_limit =
 		pool_policy_request_limit(group->max_requests, birth->index),
 	};

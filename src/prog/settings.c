@@ -32,7 +32,7 @@ const struct setting settings_table[] = {
     {"global", "process_control_timeout", SETTING_DURATION,
 	AT(global.process_control_timeout_ms), "30s", 0, MS_PER_DAY, NULL, true,
 	"Time that children have to finish running requests when the server "
-	"stops. Then they are killed."},
+	"stops, or when a reload replaces them. Then they are killed."},
 
     {"www", "listen", SETTING_TEXT, AT(www.listen), "", 0, 0, NULL, false,
 	"Where the web server finds the pool: /path of a Unix socket, @name of "
@@ -57,12 +57,12 @@ const struct setting settings_table[] = {
 	"Permissions of the Unix socket. Whoever may connect may claim to be "
 	"any customer: give it to the web server alone."},
     {"www", "listen.allowed_clients", SETTING_TEXT, AT(www.allowed_clients), "",
-	0, 0, NULL, false,
+	0, 0, NULL, true,
 	"Addresses that may connect over TCP, separated by commas: IPv4, "
 	"IPv6, or address/bits. Others are dropped before a byte is read. "
 	"Empty: everybody."},
     {"www", "listen.allowed_uids", SETTING_TEXT, AT(www.allowed_uids), "", 0, 0,
-	NULL, false,
+	NULL, true,
 	"Users, name or number, separated by commas, whose processes may "
 	"connect over a Unix socket; for an abstract one, which has no "
 	"permissions, the only guard. Empty: everybody who can."},
@@ -73,23 +73,23 @@ const struct setting settings_table[] = {
 	"Group that children run as when the master is root. Empty: the "
 	"user's."},
     {"www", "process.priority", SETTING_NUMBER, AT(www.priority), "0", -20, 19,
-	NULL, false,
+	NULL, true,
 	"Nice value of children; below 0 only where the master is root. 0: "
 	"the master's."},
     {"www", "process.dumpable", SETTING_BOOL, AT(www.dumpable), "no", 0, 0,
-	NULL, false,
+	NULL, true,
 	"Children may leave a core dump and be traced by their own user. Both "
 	"would show passwords and keys."},
     {"www", "rlimit_files", SETTING_NUMBER, AT(www.rlimit_files), "-1", -1,
-	1048576, NULL, false,
+	1048576, NULL, true,
 	"Descriptors that a child may have open (RLIMIT_NOFILE); "
 	"keep_connections "
 	"and 64 more are needed. -1: as the master's."},
     {"www", "rlimit_core", SETTING_NUMBER, AT(www.rlimit_core), "-1", -1,
-	INT64_C(1) << 40, NULL, false,
+	INT64_C(1) << 40, NULL, true,
 	"Bytes of a core dump (RLIMIT_CORE). -1: as the master's."},
     {"www", "clear_env", SETTING_BOOL, AT(www.clear_env), "yes", 0, 0, NULL,
-	false,
+	true,
 	"Children keep nothing of the environment but PATH and LIBFCGI_*."},
     {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0, "static", false,
 	"How the number of workers is kept: static is always "
@@ -97,7 +97,10 @@ const struct setting settings_table[] = {
     {"www", "pm.max_children", SETTING_NUMBER, AT(www.max_children), "16", 1,
 	4096, NULL, true,
 	"Workers. Each serves one request at a time and holds one connection "
-	"to Redis and one to MySQL: max_connections must allow for them."},
+	"to Redis and one to MySQL: max_connections must allow for twice as "
+	"many, since at a reload two generations run beside each other. A "
+	"reload may raise it to twice what the server was started with, and "
+	"always to 64; more takes a restart."},
     {"www", "pm.max_requests", SETTING_NUMBER, AT(www.max_requests), "0", 0,
 	INT64_C(1) << 40, NULL, true,
 	"Requests after which a worker is replaced, within 10 percent so that "

@@ -27,8 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTE(field) __atomic_add_fetch(&(field), 1, __ATOMIC_SEQ_CST)
-
 void rig_pause_ms(int ms)
 {
 	const struct timespec wait = {
@@ -54,7 +52,7 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct rig *rig = ctx;
 	struct rig_stage *stage = rig->stage;
-	int n = NOTE(stage->births);
+	int n = RIG_NOTE(stage->births);
 
 	if (n <= RIG_PIDS)
 		RIG_SET(stage->pids[n - 1], getpid());
@@ -70,8 +68,11 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 	case RIG_OPEN_CRASHES:
 		kill(getpid(), SIGKILL);
 		return false;
+	case RIG_OPEN_HANGS:
+		for (;;)
+			rig_pause_ms(1000);
 	default:
-		NOTE(stage->opens);
+		RIG_NOTE(stage->opens);
 		return true;
 	}
 }
@@ -80,21 +81,22 @@ static void app_close(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->closes);
+	RIG_NOTE(rig->stage->closes);
 }
 
 static void app_idle(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->idles);
+	RIG_NOTE(rig->stage->idles);
 }
 
 static int64_t app_tick(void *ctx)
 {
 	struct rig *rig = ctx;
-	int n = NOTE(rig->stage->ticks);
+	int n = RIG_NOTE(rig->stage->ticks);
 
+	RIG_SET(rig->stage->ticker, getpid());
 	if (n <= (int)ARRAY_LEN(rig->stage->tick_ns))
 		RIG_SET(rig->stage->tick_ns[n - 1], mono_ns());
 	return 50;
@@ -164,15 +166,15 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 
 	snprintf(word, 32, "ok");
 	if (strcmp(line, "hold") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		while (!RIG_GET(stage->release))
 			rig_pause_ms(2);
 	} else if (strcmp(line, "hang") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		for (;;)
 			rig_pause_ms(1000);
 	} else if (strcmp(line, "slow") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		rig_pause_ms(300);
 	} else if (strcmp(line, "crash") == 0) {
 		kill(getpid(), SIGKILL);
@@ -197,7 +199,7 @@ static enum pool_next app_serve(void *ctx, int fd)
 	char line[32] = "", word[32], answer[96];
 	int n;
 
-	NOTE(rig->stage->serves);
+	RIG_NOTE(rig->stage->serves);
 	if (!line_read(fd, line, sizeof(line))) {
 		close(fd);
 		return POOL_CLOSED;
@@ -221,7 +223,7 @@ static void master_ready(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->ready);
+	RIG_NOTE(rig->stage->ready);
 }
 
 void rig_init(struct rig *rig, unsigned children)
