@@ -15,7 +15,7 @@ libprog_a_SOURCES = \
 	%reldir%/ready.c %reldir%/ready.h \
 	%reldir%/renewal.c %reldir%/renewal.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
-	%reldir%/settings_hold.c \
+	%reldir%/settings_hold.c %reldir%/settings_table.c \
 	%reldir%/server.c %reldir%/server.h \
 	%reldir%/single.c %reldir%/single.h \
 	%reldir%/snapshot.c %reldir%/snapshot.h \

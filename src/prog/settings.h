@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings: one table (settings.c) of name, type, range, unit, default,
+ * The settings: one table (settings_table.c) of name, type, range, unit, default,
  * reloadable and description, from which the parser, -tt, the commented
  * conf/flashgate.conf and the manual page all come.  Plain values; read once,
  * before anything is forked.  Any process.
