@@ -40,8 +40,8 @@ bool pool_legacy_leave(const struct legacy *legacy)
 		    !survive(group->channel.give_fd) ||
 		    !survive(group->channel.take_fd))
 			return false;
-		strbuf_printf(&text, " %s %d %d %d", group->name,
-		    group->listen_fd, group->channel.give_fd,
+		strbuf_printf(&text, " %s %d %d %d %d", group->name,
+		    group->listen_fd, group->made, group->channel.give_fd,
 		    group->channel.take_fd);
 	}
 	return !text.overflow && setenv(LEGACY_VARIABLE, text.p, 1) == 0;
@@ -76,10 +76,20 @@ static bool u32_take(struct strv *rest, uint32_t *out)
 	return true;
 }
 
+static bool bool_take(struct strv *rest, bool *out)
+{
+	uint64_t value;
+
+	if (!number_take(rest, 1, &value))
+		return false;
+	*out = value == 1;
+	return true;
+}
+
 static bool group_take(struct strv *rest, struct legacy_group *out)
 {
 	return strv_copy(strv_cut(rest, ' '), out->name, sizeof(out->name)) &&
-	       fd_take(rest, &out->listen_fd) &&
+	       fd_take(rest, &out->listen_fd) && bool_take(rest, &out->made) &&
 	       fd_take(rest, &out->channel.give_fd) &&
 	       fd_take(rest, &out->channel.take_fd);
 }

@@ -32,6 +32,7 @@ struct legacy {
 	struct legacy_group {
 		char name[16];
 		int listen_fd; /* -1: taken */
+		bool made; /* its file is ours to remove in the end */
 		struct handover channel; /* likewise HANDOVER_NONE */
 	} groups[POOL_GROUPS_MAX];
 };

@@ -127,6 +127,10 @@ bool pool_listen_check(
  */
 int pool_listen_open(
     const struct pool_listen_conf *conf, struct err *err) ATTR_MUSTUSE;
+/* Is there a file that pool_listen_close() would remove? */
+bool pool_listen_is_made(int fd) ATTR_MUSTUSE;
+/* The program before us bound it: as if we had. */
+void pool_listen_adopt(const struct pool_listen_conf *conf, int fd);
 /*
  * Closes, and unlinks a Unix socket that pool_listen_open() made, if the path
  * is still that socket.
@@ -301,9 +305,11 @@ bool pool_is_followed(void);
 
 /* True while the other is the server still. */
 bool pool_is_heir(void);
-/* The socket that the other listens on for that group: the caller's now.  -1:
- * none. */
-int pool_heir_listen(const char *group);
+/*
+ * The socket that the other listens on for that group: the caller's now, for
+ * pool_listen_close().  -1: none.  What `conf` says of it takes a restart.
+ */
+int pool_heir_listen(const char *group, const struct pool_listen_conf *conf);
 /* Before pool_run(): there will be no such program, and why. */
 void pool_heir_fails(const char *why);
 

@@ -87,6 +87,7 @@ static struct legacy legacy_of(const struct master *master, int link_fd)
 		if (group->listen_fd < 0)
 			continue;
 		*left = (struct legacy_group){.listen_fd = group->listen_fd,
+		    .made = pool_listen_is_made(group->listen_fd),
 		    .channel = master->heritage.handover[i]};
 		snprintf(left->name, sizeof(left->name), "%s", group->name);
 		legacy.ngroups++;
@@ -241,13 +242,16 @@ bool pool_is_heir(void)
 	return pool_legacy()->link_fd >= 0;
 }
 
-int pool_heir_listen(const char *group)
+int pool_heir_listen(const char *group, const struct pool_listen_conf *conf)
 {
 	struct legacy_group *left = pool_legacy_group(pool_legacy(), group);
 	int fd = left != NULL ? left->listen_fd : -1;
 
-	if (left != NULL)
-		left->listen_fd = -1;
+	if (fd < 0)
+		return -1;
+	left->listen_fd = -1;
+	if (left->made)
+		pool_listen_adopt(conf, fd);
 	return fd;
 }
 

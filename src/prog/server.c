@@ -109,7 +109,7 @@ static int socket_open(
     const char *group, const struct pool_listen_conf *conf, const char *setting)
 {
 	struct err err = ERR_INIT;
-	int fd = pool_heir_listen(group);
+	int fd = pool_heir_listen(group, conf);
 
 	if (fd < 0)
 		fd = pool_listen_open(conf, &err);
@@ -162,6 +162,7 @@ static void listen_close(struct server *server)
 /* Where the program is that would follow us; none where nobody can say. */
 static void program_find(struct server *server)
 {
+	static char flag_file[] = "-y", flag_services[] = "-S";
 	ssize_t n =
 	    readlink("/proc/self/exe", server->path, sizeof(server->path) - 1);
 
