@@ -253,14 +253,15 @@ static void stop_do(struct master *master, enum stop_event event)
 	alive_describe(master, &who);
 	switch (act) {
 	case STOP_SEND_TERM:
-		log_notice("stopping: %u children have %u ms to finish",
-		    alive(master), master->stop.grace_ms);
-		pool_notify_stopping(&master->notify, master->stop.grace_ms);
 		pool_renew_do(master, RELOAD_STOP);
 		/* While another program serves, ours hand over to its children
 		 * what they hold. */
 		children_signal(
 		    master, master->heir ? SIGNALS_RETIRE_NUMBER : SIGTERM);
+		/* Said when it is so: tests and people go by it. */
+		log_notice("stopping: %u children have %u ms to finish",
+		    alive(master), master->stop.grace_ms);
+		pool_notify_stopping(&master->notify, master->stop.grace_ms);
 		break;
 	case STOP_SEND_KILL:
 		log_warning("killing%s", who.p);
