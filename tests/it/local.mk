@@ -24,8 +24,8 @@ tests/it/modes.log tests/it/params.log tests/it/reload.log \
 tests/it/roundtrips.log tests/it/rush.log tests/it/sockets.log \
 tests/it/startup.log tests/it/stuffed.log: \
 	flashgate flashgatectl flashgate-rush
-tests/it/modes.log: tests/lib/as-systemd
-tests/it/params.log tests/it/sockets.log: tests/lib/fcgi-get
+tests/it/modes.log tests/it/reload.log: tests/lib/as-systemd
+tests/it/params.log tests/it/reload.log tests/it/sockets.log: tests/lib/fcgi-get
 check_PROGRAMS += tests/lib/as-systemd
 tests_lib_as_systemd_SOURCES = tests/lib/as-systemd.c
 tests/it/logs.log tests/it/monitor.log: flashgate flashgatectl flashgate-rush
