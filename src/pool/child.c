@@ -11,6 +11,7 @@
 #include "pool/report.h"
 #include "pool/rights.h"
 #include "pool/signals.h"
+#include "pool/turns.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -66,6 +67,12 @@ void pool_child_note(struct pool_child *child, struct strv note)
 void *pool_child_area(const struct pool_child *child)
 {
 	return pool_board_area(child->from->board, child->birth->slot);
+}
+
+bool pool_child_turn(const struct pool_child *child)
+{
+	return pool_turns_take(
+	    child->turns_fd, child->birth->group, child->birth->index);
 }
 
 bool pool_reload_status(
