@@ -41,5 +41,8 @@ dist_check_SCRIPTS += %reldir%/docs.sh
 TESTS += %reldir%/docs.sh
 tests/prog/docs.log: flashgate flashgatectl settings-doc
 
+dist_check_SCRIPTS += %reldir%/scenarios.sh
+TESTS += %reldir%/scenarios.sh
+
 dist_check_SCRIPTS += %reldir%/units.sh
 TESTS += %reldir%/units.sh
