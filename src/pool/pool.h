@@ -231,6 +231,7 @@ struct pool_reload_status {
 	uint32_t generation; /* that serves: 1, and one more a good reload */
 	uint64_t begun; /* reloads so far, before their settings were read */
 	uint64_t ended; /* of these, those with a verdict */
+	uint64_t failures; /* of these, those that failed */
 	bool failed; /* the last that ended; `text` says why */
 	char text[POOL_RELOAD_TEXT_MAX]; /* of the last that ended, or "" */
 };

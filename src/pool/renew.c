@@ -149,6 +149,7 @@ static void verdict(struct master *master, bool failed)
 		    master->serving->number,
 		    pool_generation_alive(master->serving));
 	master->status.failed = failed;
+	master->status.failures += failed;
 	master->status.ended = master->status.begun;
 	master->status.generation = master->serving->number;
 	if (failed)
