@@ -26,6 +26,43 @@ bool pool_child_draining(const struct pool_child *child)
 	return child->draining;
 }
 
+static void siblings_count(
+    const struct pool_child *child, unsigned counts[BOARD_STATE_COUNT])
+{
+	pool_board_count(child->from->board, child->birth->group,
+	    child->birth->slot, counts);
+}
+
+unsigned pool_child_idle_siblings(const struct pool_child *child)
+{
+	unsigned counts[BOARD_STATE_COUNT];
+
+	if (child->pass.give_fd < 0)
+		return 0;
+	siblings_count(child, counts);
+	return counts[BOARD_IDLE] + counts[BOARD_KEEP];
+}
+
+bool pool_child_has_heirs(const struct pool_child *child)
+{
+	unsigned counts[BOARD_STATE_COUNT];
+
+	if (child->pass.give_fd < 0)
+		return false;
+	/* After a gift, or after having shown that we drain: see drain.c. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	siblings_count(child, counts);
+	return counts[BOARD_STARTING] + counts[BOARD_IDLE] +
+		   counts[BOARD_KEEP] + counts[BOARD_BUSY] >
+	       0;
+}
+
+bool pool_child_may_keep(const struct pool_child *child)
+{
+	return child->group->keep_max > 0 &&
+	       (!child->draining || pool_child_has_heirs(child));
+}
+
 unsigned pool_child_index(const struct pool_child *child)
 {
 	return child->birth->index;
@@ -104,6 +141,12 @@ static void strangers_close(
 		if (conf->groups[i].listen_fd >= 0 &&
 		    conf->groups[i].listen_fd != own->listen_fd)
 			close(conf->groups[i].listen_fd);
+	for (size_t i = 0; i < conf->ngroups; i++) {
+		struct pass stranger = from->passes[i];
+
+		if (&conf->groups[i] != own)
+			pool_pass_close(&stranger);
+	}
 }
 
 /* False when the master is gone already. */
@@ -170,6 +213,8 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 		pool_board_set_why(child->slot, err.text);
 		return EX_SOFTWARE;
 	}
+	/* As good as waiting: it looks at both doors before it sleeps. */
+	pool_board_set_state(child->slot, BOARD_IDLE);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
 	if (app->close != NULL)
@@ -189,6 +234,7 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	    .lifeline_fd = from->lifeline_read,
 	    .report_fd = from->report_write,
 	    .signal_fd = -1,
+	    .pass = from->passes[birth->group],
 	    .request_limit =
 		pool_policy_request_limit(group->max_requests, birth->index),
 	};

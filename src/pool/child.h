@@ -10,6 +10,7 @@
 
 #include "pool/board.h"
 #include "pool/ident.h"
+#include "pool/pass.h"
 #include "pool/pool.h"
 
 /* Everything that crosses the fork, and whose it is. */
@@ -21,6 +22,7 @@ struct heritage {
 	/* For the child. */
 	int lifeline_read; /* end of file: the master is gone */
 	int report_write;
+	struct pass passes[POOL_GROUPS_MAX]; /* one a group */
 	/* The master's own: the child closes them before anything else. */
 	int lifeline_write; /* only the master holds it */
 	int report_read;
@@ -44,6 +46,7 @@ struct pool_child {
 	int lifeline_fd;
 	int report_fd;
 	int signal_fd;
+	struct pass pass; /* to and from its siblings */
 	uint64_t requests;
 	int64_t request_ns; /* when the one at hand began */
 	uint64_t request_limit; /* leaves after so many; 0: never */
@@ -64,6 +67,12 @@ static inline bool pool_child_is_spent(const struct pool_child *child)
 	return child->request_limit != 0 &&
 	       child->requests >= child->request_limit;
 }
+
+/* Siblings that wait for work right now. */
+unsigned pool_child_idle_siblings(const struct pool_child *child);
+/* True when somebody will take what is handed over: who serves, and who is
+ * about to. */
+bool pool_child_has_heirs(const struct pool_child *child);
 
 /* Tells the master; `kind` is an enum report_kind. */
 void pool_child_report(const struct pool_child *child, uint32_t kind);

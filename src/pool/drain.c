@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a child's work.  It accepts nothing more and finishes what it has:
- * a kept connection is closed once it has nothing to read (a front end notices
- * that before it uses it again), but one that was accepted and has not sent its
- * first byte belongs to somebody who is just about to: closing that would lose
- * a request, so it gets a last, short wait.
+ * The end of a child's work.  It accepts nothing more, and hands what it holds
+ * to its siblings: nobody outside notices.  Where all leave, it finishes what it
+ * has: a kept connection is closed once it has nothing to read (a front end
+ * mostly notices that before it uses it again), but one that was accepted and
+ * has not sent its first byte belongs to somebody who is just about to: closing
+ * that would lose a request, so it gets a last, short wait.
  */
 #include "config.h"
 
@@ -23,6 +24,36 @@ static void last_call(struct loop *loop)
 	for (; conn != NULL; conn = pool_conns_newer(&loop->conns, conn))
 		if (conn->deadline_ns > end_ns)
 			conn->deadline_ns = end_ns;
+}
+
+/* A sibling can wait for the first byte as well. */
+static void waiting_give(struct loop *loop)
+{
+	struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
+	struct conn *next;
+
+	for (; conn != NULL; conn = next) {
+		next = pool_conns_newer(&loop->conns, conn);
+		if (!pool_child_has_heirs(loop->child) ||
+		    !pool_serve_give(loop, conn))
+			return;
+	}
+}
+
+/*
+ * When a whole group leaves, what one has given while the others were there
+ * must not be forgotten.  Each first shows that it drains, and then looks here,
+ * also for its own gifts: so whoever is last finds them.  True: there were some.
+ */
+static bool gifts_take(struct loop *loop)
+{
+	bool any = false;
+
+	while (!pool_child_has_heirs(loop->child) &&
+	       pool_conns_count(&loop->conns, CONN_FREE) > 0 &&
+	       pool_serve_take(loop))
+		any = true;
+	return any;
 }
 
 static void waiting_take(struct loop *loop)
@@ -51,13 +82,15 @@ void pool_drain_run(struct loop *loop)
 	pool_loop_unwatch(loop, child->signal_fd);
 	pool_loop_unwatch(loop, child->lifeline_fd);
 	if (loop->listening)
-		pool_loop_unwatch(loop, child->group->listen_fd);
-	loop->listening = false;
+		pool_loop_deafen(loop);
 	loop->resume_ns = 0;
 	loop->tick_ns = INT64_MAX;
+	waiting_give(loop);
 	last_call(loop);
 	for (;;) {
-		pool_serve_finish_kept(loop);
+		do
+			pool_serve_finish_kept(loop);
+		while (gifts_take(loop));
 		if (pool_conns_count(&loop->conns, CONN_WAITING) == 0)
 			return;
 		waiting_take(loop);

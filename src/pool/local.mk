@@ -12,6 +12,7 @@ libpool_a_SOURCES = \
 	%reldir%/loop.c %reldir%/loop.h \
 	%reldir%/master.c %reldir%/master.h \
 	%reldir%/notify.c %reldir%/notify.h \
+	%reldir%/pass.c %reldir%/pass.h \
 	%reldir%/peers.c %reldir%/peers.h \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \

@@ -17,7 +17,15 @@
 enum tag {
 	TAG_SIGNALS,
 	TAG_LIFELINE,
-	TAG_LISTEN
+	TAG_LISTEN,
+	TAG_PASS,
+	TAG_LAST = TAG_PASS
+};
+
+/* Who may come in, as far as the last wait knows. */
+struct door {
+	bool accept; /* somebody new */
+	bool take; /* somebody from a sibling */
 };
 
 bool pool_loop_watch(
@@ -103,11 +111,36 @@ void pool_loop_close(struct loop *loop)
  */
 static void listen_step_back(struct loop *loop)
 {
-	if (loop->step_back && loop->listening) {
-		pool_loop_unwatch(loop, loop->child->group->listen_fd);
-		loop->listening = false;
-	}
+	if (loop->step_back && loop->listening)
+		pool_loop_deafen(loop);
 	loop->step_back = false;
+}
+
+void pool_loop_deafen(struct loop *loop)
+{
+	pool_loop_unwatch(loop, loop->child->group->listen_fd);
+	if (loop->child->pass.take_fd >= 0)
+		pool_loop_unwatch(loop, loop->child->pass.take_fd);
+	loop->listening = false;
+}
+
+/*
+ * EXCLUSIVE: a connection wakes one waiting child, not all of them.  Adding
+ * looks at the socket at once, so a child that comes (back) also finds a
+ * connection whose wake-up went to somebody who then died.
+ */
+static bool listen_watch(struct loop *loop)
+{
+	const uint32_t events = EPOLLIN | EPOLLEXCLUSIVE;
+	int listen_fd = loop->child->group->listen_fd;
+	int take_fd = loop->child->pass.take_fd;
+
+	if (!pool_loop_watch(loop, listen_fd, events, TAG_LISTEN))
+		return false;
+	if (take_fd < 0 || pool_loop_watch(loop, take_fd, events, TAG_PASS))
+		return true;
+	pool_loop_unwatch(loop, listen_fd);
+	return false;
 }
 
 static void listen_adjust(struct loop *loop)
@@ -122,24 +155,18 @@ static void listen_adjust(struct loop *loop)
 	       pool_conns_count(&loop->conns, CONN_FREE) > 0;
 	if (want == loop->listening)
 		return;
-	loop->listening = want;
 	if (!want) {
-		pool_loop_unwatch(loop, fd);
+		pool_loop_deafen(loop);
 		return;
 	}
-	/*
-	 * EXCLUSIVE: a connection wakes one waiting child, not all of them.
-	 * Adding looks at the socket at once, so a child that comes (back) also
-	 * finds a connection whose wake-up went to somebody who then died.
-	 */
-	if (!pool_loop_watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN)) {
+	loop->listening = listen_watch(loop);
+	if (!loop->listening) {
 		static struct log_rate rate;
 
 		log_limited(&rate, LOG_LEVEL_ERROR,
 		    "cannot watch the listening socket (errno %d): next try "
 		    "in a second",
 		    errno);
-		loop->listening = false;
 		loop->resume_ns = deadline_in_ms(LOOP_PAUSE_MS);
 	}
 }
@@ -209,11 +236,11 @@ static void signals_take(struct pool_child *child)
 		child->draining = true;
 }
 
-/* Everything but connections.  True when one can be accepted. */
-static bool control_take(
+/* Everything but connections. */
+static struct door control_take(
     struct loop *loop, const struct epoll_event *events, int n)
 {
-	bool may_accept = false;
+	struct door door = {false, false};
 
 	for (int i = 0; i < n; i++) {
 		switch (events[i].data.u64) {
@@ -225,28 +252,112 @@ static bool control_take(
 			loop->child->draining = true;
 			break;
 		case TAG_LISTEN:
-			may_accept = true;
+			door.accept = true;
+			break;
+		case TAG_PASS:
+			door.take = true;
 			break;
 		default:
 			break;
 		}
 	}
-	return may_accept;
+	return door;
 }
 
-static void conns_take(
-    struct loop *loop, const struct epoll_event *events, int n)
+static struct conn *conn_of(
+    const struct loop *loop, const struct epoll_event *event)
+{
+	if (event->data.u64 <= TAG_LAST)
+		return NULL;
+	return pool_conns_find(&loop->conns, event->data.u64);
+}
+
+/* Who has connected just now is about to speak, and should not wait for the end
+ * of what `stays` has asked for.  Who has been silent for longer stays. */
+static void young_give(
+    struct loop *loop, const struct conn *stays, unsigned max)
+{
+	int64_t age_ms = loop->child->group->io_timeout_ms;
+	int64_t young_ns = mono_ns() + (age_ms - LOOP_YOUNG_MS) * NS_PER_MS;
+	struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
+	struct conn *next;
+
+	for (; conn != NULL && max > 0; conn = next) {
+		next = pool_conns_newer(&loop->conns, conn);
+		if (conn == stays || conn->deadline_ns < young_ns)
+			continue;
+		if (!pool_serve_give(loop, conn))
+			return;
+		max--;
+	}
+}
+
+/*
+ * A connection belongs to the child that accepted it, a request to whoever is
+ * free: of several that have something to say, or are about to, all but one go
+ * to siblings that wait.  Of the former those who came last: the others have
+ * waited longest.
+ */
+static void conns_share(struct loop *loop, const struct epoll_event *events,
+    int n, struct door door)
+{
+	unsigned others = (unsigned)door.accept + (unsigned)door.take;
+	const struct conn *stays = NULL;
+	unsigned kept = 0, idle, more;
+
+	for (int i = n - 1; i >= 0; i--) {
+		struct conn *conn = conn_of(loop, &events[i]);
+
+		if (conn == NULL)
+			continue;
+		stays = conn;
+		kept++;
+	}
+	if (kept + others == 0 ||
+	    kept + others + pool_conns_count(&loop->conns, CONN_WAITING) < 2)
+		return;
+	idle = pool_child_idle_siblings(loop->child);
+	more = pool_pass_surplus(kept, others, idle);
+	idle -= more;
+	for (int i = n - 1; i >= 0 && more > 0; i--) {
+		struct conn *conn = conn_of(loop, &events[i]);
+
+		if (conn == NULL)
+			continue;
+		if (!pool_serve_give(loop, conn))
+			return;
+		more--;
+	}
+	young_give(loop, stays, idle);
+}
+
+/* One of each kind that may come in. */
+static void door_take(struct loop *loop, struct door *door)
+{
+	const struct conns *conns = &loop->conns;
+
+	if (door->accept && !pool_child_is_spent(loop->child) &&
+	    pool_conns_count(conns, CONN_FREE) > 0)
+		door->accept = pool_serve_accept(loop);
+	if (door->take && !pool_child_is_spent(loop->child) &&
+	    pool_conns_count(conns, CONN_FREE) > 0)
+		door->take = pool_serve_take(loop);
+}
+
+/* One kept, one new, in turns: neither can starve the other. */
+static void conns_take(struct loop *loop, const struct epoll_event *events,
+    int n, struct door *door)
 {
 	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
-		struct conn *conn;
+		struct conn *conn = conn_of(loop, &events[i]);
 
-		if (events[i].data.u64 <= TAG_LISTEN)
-			continue;
-		conn = pool_conns_find(&loop->conns, events[i].data.u64);
-		if (conn != NULL)
+		if (conn != NULL) {
 			pool_serve_ready(loop, conn, events[i].events);
-		else if (!loop->forgot)
+			if (!loop->child->draining)
+				door_take(loop, door);
+		} else if (events[i].data.u64 > TAG_LAST && !loop->forgot) {
 			loop->ghost = true;
+		}
 	}
 }
 
@@ -292,22 +403,22 @@ static void ghost_banish(struct loop *loop)
 static void turn(struct loop *loop)
 {
 	struct epoll_event events[LOOP_BATCH];
-	bool may_accept;
+	struct door door;
 	int n;
 
 	tick_if_due(loop);
 	listen_adjust(loop);
 	loop->forgot = false;
 	n = events_wait(loop, events);
-	may_accept = control_take(loop, events, n);
-	conns_take(loop, events, n);
+	door = control_take(loop, events, n);
+	conns_share(loop, events, n, door);
+	conns_take(loop, events, n, &door);
 	/*
 	 * Also when a signal came with it: this wake-up was ours alone, and
 	 * nobody else will be told of that connection.  But not as request
 	 * number limit + 1: who replaces us looks at the socket anew.
 	 */
-	if (may_accept && !pool_child_is_spent(loop->child))
-		pool_serve_accept(loop);
+	door_take(loop, &door);
 	pool_serve_expire(loop);
 	if (loop->ghost)
 		ghost_banish(loop);

@@ -20,6 +20,8 @@
 #define LOOP_BATCH 32
 /* Room for connections that have not sent a byte, above keep_max. */
 #define LOOP_WAITING 64
+/* Silent for less than that: about to speak. */
+#define LOOP_YOUNG_MS 20
 /* How long accept() pauses when descriptors or memory are out. */
 #define LOOP_PAUSE_MS 1000
 /* What a front end may need to send its first byte to a child that leaves. */
@@ -30,8 +32,8 @@ struct loop {
 	int epoll_fd;
 	struct conns conns;
 	bool tcp; /* the listening socket is */
-	bool listening; /* it is in the set */
-	bool step_back; /* let the others accept first */
+	bool listening; /* it and the siblings' gifts are in the set */
+	bool step_back; /* let the others go first */
 	int64_t resume_ns; /* not before; 0: no pause */
 	int64_t tick_ns; /* the next; INT64_MAX: none */
 	bool forgot; /* a connection left the table since the last wait */
@@ -49,17 +51,29 @@ void pool_loop_close(struct loop *loop);
 bool pool_loop_watch(const struct loop *loop, int fd, uint32_t events,
     uint64_t tag) ATTR_MUSTUSE;
 void pool_loop_unwatch(const struct loop *loop, int fd);
+/* Out of the set with what may come in; only when `listening`. */
+void pool_loop_deafen(struct loop *loop);
 /* For epoll_wait(2): until the first of our own moments, -1 when none. */
 int pool_loop_timeout_ms(const struct loop *loop);
 
 /* serve.c */
-/* Accepts at most one connection, and serves it if its request is there. */
-void pool_serve_accept(struct loop *loop);
+/*
+ * Takes at most one connection, and serves it if its request is there: a new
+ * one, or one of a sibling's.  False when there was none.
+ */
+bool pool_serve_accept(struct loop *loop);
+bool pool_serve_take(struct loop *loop);
+/*
+ * To a sibling, with what it has sent; false, and nothing has changed, when
+ * that cannot be.
+ */
+bool pool_serve_give(struct loop *loop, struct conn *conn) ATTR_MUSTUSE;
 /* An event came for a connection of the table. */
 void pool_serve_ready(struct loop *loop, struct conn *conn, uint32_t events);
 /* Closes who has sent nothing until its deadline. */
 void pool_serve_expire(struct loop *loop);
-/* Serves the kept connections that have sent something, closes the others. */
+/* Hands the kept connections over; without an heir serves those that have sent
+ * something, and closes the others. */
 void pool_serve_finish_kept(struct loop *loop);
 
 /* drain.c */

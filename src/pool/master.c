@@ -93,12 +93,25 @@ static bool watch(const struct master *master, int fd, struct err *err)
 	return false;
 }
 
+/* A group that serves can hand connections around. */
+static bool passes_make(struct master *master, struct err *err)
+{
+	const struct pool_conf *conf = master->conf;
+
+	for (size_t i = 0; i < conf->ngroups; i++)
+		if (conf->groups[i].listen_fd >= 0 &&
+		    !pool_pass_open(&master->heritage.passes[i], err))
+			return false;
+	return true;
+}
+
 static bool descriptors_make(struct master *master, struct err *err)
 {
 	struct heritage *own = &master->heritage;
 
 	if (!pipe_make(&own->lifeline_read, &own->lifeline_write, err) ||
-	    !pipe_make(&own->report_read, &own->report_write, err))
+	    !pipe_make(&own->report_read, &own->report_write, err) ||
+	    !passes_make(master, err))
 		return false;
 	own->signal_fd = pool_signals_open_master();
 	own->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -119,6 +132,8 @@ static void master_free(struct master *master)
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
+		pool_pass_close(&master->heritage.passes[i]);
 	pool_board_free(&master->heritage.board);
 	free(master->children);
 }
@@ -373,6 +388,8 @@ int pool_run(const struct pool_conf *conf)
 	    .signal_fd = -1,
 	    .epoll_fd = -1,
 	};
+	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
+		master.heritage.passes[i] = PASS_NONE;
 	pool_stop_init(&master.stop, conf->control_timeout_ms);
 	pool_signals_master();
 	pool_notify_open(&master.notify);

@@ -60,11 +60,16 @@ struct pool_app {
 };
 
 /*
- * What a child may ask and say.  A draining child takes no new work: a reply
- * should close its connection.  True already in the serve() that is the last
- * one before max_requests.
+ * What a child may ask and say.  A draining child takes no new work.  True
+ * already in the serve() that is the last one before max_requests.
  */
 bool pool_child_draining(const struct pool_child *child);
+/*
+ * At the end of a request: may its connection stay open?  Also while draining,
+ * as long as a sibling is there to inherit it: a front end that believes in a
+ * connection can lose a request with every one that we close.
+ */
+bool pool_child_may_keep(const struct pool_child *child);
 /* 0.. within its group. */
 unsigned pool_child_index(const struct pool_child *child);
 /* mono_ns() when the request at hand began. */

@@ -119,6 +119,19 @@ void pool_serve_expire(struct loop *loop)
 	}
 }
 
+bool pool_serve_give(struct loop *loop, struct conn *conn)
+{
+	int64_t deadline_ns =
+	    conn->state == CONN_WAITING ? conn->deadline_ns : PASS_KEPT;
+
+	if (!pool_pass_give(&loop->child->pass, conn->fd, deadline_ns))
+		return false;
+	/* Closing alone does not take out of the set what lives on. */
+	pool_loop_unwatch(loop, conn->fd);
+	drop(loop, conn);
+	return true;
+}
+
 void pool_serve_finish_kept(struct loop *loop)
 {
 	struct conn *conn;
@@ -127,6 +140,9 @@ void pool_serve_finish_kept(struct loop *loop)
 		conn = pool_conns_oldest(&loop->conns, CONN_KEPT);
 		if (conn == NULL)
 			return;
+		if (pool_child_has_heirs(loop->child) &&
+		    pool_serve_give(loop, conn))
+			continue;
 		if (peek(conn->fd) == PEEK_BYTES)
 			conn_serve(loop, conn);
 		else
@@ -183,11 +199,10 @@ static bool socket_prepare(const struct loop *loop, int fd)
 }
 
 /* NULL, and closed, when it cannot be held. */
-static struct conn *hold(struct loop *loop, int fd)
+static struct conn *hold(struct loop *loop, int fd, int64_t deadline_ns)
 {
 	static struct log_rate rate;
-	struct conn *conn = pool_conns_add(&loop->conns, fd,
-	    deadline_in_ms(loop->child->group->io_timeout_ms));
+	struct conn *conn = pool_conns_add(&loop->conns, fd, deadline_ns);
 
 	/* listen_adjust() saw a free entry, and a turn accepts only once. */
 	BUG_ON(conn == NULL);
@@ -206,12 +221,33 @@ static void serve_new(struct loop *loop, int fd)
 
 	if (serve(loop, fd) == POOL_CLOSED)
 		return;
-	conn = hold(loop, fd);
+	conn = hold(loop, fd, PASS_KEPT);
 	if (conn != NULL)
 		keep(loop, conn);
 }
 
-void pool_serve_accept(struct loop *loop)
+/* Mostly the request is here already, and the connection is closed after it:
+ * then the set never hears of it. */
+static void take_in(struct loop *loop, int fd, int64_t deadline_ns)
+{
+	struct conn *conn;
+
+	switch (peek(fd)) {
+	case PEEK_BYTES:
+		serve_new(loop, fd);
+		break;
+	case PEEK_NOTHING:
+		conn = hold(loop, fd, deadline_ns);
+		if (conn != NULL && deadline_ns == PASS_KEPT)
+			keep(loop, conn);
+		break;
+	case PEEK_GONE:
+		close(fd);
+		break;
+	}
+}
+
+bool pool_serve_accept(struct loop *loop)
 {
 	const struct pool_group *group = loop->child->group;
 	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
@@ -221,7 +257,7 @@ void pool_serve_accept(struct loop *loop)
 
 	if (fd < 0) {
 		accept_failed(loop, errno);
-		return;
+		return false;
 	}
 	if (!pool_peers_allow(group->peers, fd, &from)) {
 		static struct log_rate rate;
@@ -230,23 +266,23 @@ void pool_serve_accept(struct loop *loop)
 		    "a connection was refused: its peer is not in "
 		    "listen.allowed_clients or listen.allowed_uids");
 		close(fd);
-		return;
-	}
-	if (!socket_prepare(loop, fd)) {
+	} else if (!socket_prepare(loop, fd)) {
 		close(fd);
-		return;
+	} else {
+		take_in(loop, fd, deadline_in_ms(group->io_timeout_ms));
 	}
-	/* Mostly the request is here already, and the connection is closed
-	 * after it: then the set never hears of it. */
-	switch (peek(fd)) {
-	case PEEK_BYTES:
-		serve_new(loop, fd);
-		break;
-	case PEEK_NOTHING:
-		(void)hold(loop, fd);
-		break;
-	case PEEK_GONE:
-		close(fd);
-		break;
+	return true;
+}
+
+bool pool_serve_take(struct loop *loop)
+{
+	int64_t deadline_ns = PASS_KEPT;
+	int fd = pool_pass_take(&loop->child->pass, &deadline_ns);
+
+	if (fd < 0) {
+		accept_failed(loop, errno);
+		return false;
 	}
+	take_in(loop, fd, deadline_ns);
+	return true;
 }

@@ -56,6 +56,7 @@ static int run(struct single *single, const struct pool_conf *conf)
 	    .lifeline_fd = single->lifeline[0],
 	    .report_fd = single->reports,
 	    .signal_fd = -1,
+	    .pass = PASS_NONE,
 	};
 	char why[256];
 	int code;

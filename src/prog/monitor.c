@@ -258,7 +258,7 @@ static enum pool_next monitor_serve(void *ctx, int fd)
 	    strv_eq(fcgi_param(monitor->fcgi, "REQUEST_METHOD"), STRV("HEAD"));
 	response_put(&response, &reply, head);
 	return fcgi_finish(monitor->fcgi, strbuf_view(&response),
-		   !pool_child_draining(monitor->child))
+		   pool_child_may_keep(monitor->child))
 		   ? POOL_KEEP
 		   : POOL_CLOSED;
 }

@@ -207,7 +207,7 @@ static enum pool_next app_serve(void *ctx, int fd)
 	    (long)getpid(), pool_child_index(rig->child), draining);
 	if (write(fd, answer, (size_t)n) == n && strcmp(line, "bye") != 0 &&
 	    strcmp(line, "dup") != 0 &&
-	    (!draining || RIG_GET(rig->stage->naive)))
+	    (pool_child_may_keep(rig->child) || RIG_GET(rig->stage->naive)))
 		return POOL_KEEP;
 	if (strcmp(line, "dup") == 0 && dup(fd) < 0)
 		return POOL_KEEP;
