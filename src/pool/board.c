@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/board.h"
+#include "pool/pool.h"
 #include "base/bug.h"
 #include "base/flip.h"
 #include "base/str.h"
@@ -23,6 +24,7 @@ struct board_slot {
 	int64_t last_ns;
 	int64_t phase_ns;
 	uint32_t phase;
+	uint32_t serial;
 	uint32_t generation;
 	uint32_t group;
 	int32_t pid;
@@ -42,6 +44,9 @@ struct board {
 	size_t area_bytes; /* of one, rounded up to lines */
 	struct board_slot *slots;
 	char *areas;
+	struct flip reload_flip;
+	struct pool_reload_status reload[2];
+	char judged[WHY_MAX]; /* read by the master when its writer is dead */
 	struct board_deaths groups[];
 };
 
@@ -137,6 +142,7 @@ void pool_board_view(
 	*view = (struct board_view){
 	    .pid = LOAD(from->pid),
 	    .group = LOAD(from->group),
+	    .serial = LOAD(from->serial),
 	    .generation = LOAD(from->generation),
 	    .state = state_sane(LOAD(from->state)),
 	    .requests_total = LOAD(from->requests_total),
@@ -202,14 +208,14 @@ void pool_board_deaths(
 		deaths->by_signal[i] = LOAD(from->by_signal[i]);
 }
 
-void pool_board_born(
-    struct board_slot *slot, uint32_t generation, int64_t started_ns)
+void pool_board_born(struct board_slot *slot, const struct board_birth *birth)
 {
 	const struct board_request none = {0};
 
 	STORE(slot->requests_base, LOAD(slot->requests_total));
-	STORE(slot->generation, generation);
-	STORE(slot->started_ns, started_ns);
+	STORE(slot->serial, birth->serial);
+	STORE(slot->generation, birth->generation);
+	STORE(slot->started_ns, birth->started_ns);
 	slot->why[0] = '\0';
 	slot->user[0] = '\0';
 	slot->note[0] = '\0';
@@ -304,21 +310,52 @@ void pool_board_set_note(struct board_slot *slot, struct strv note)
 	strv_copy_cut(note, slot->note, sizeof(slot->note));
 }
 
-void pool_board_set_why(struct board_slot *slot, const char *why)
+static void words_write(char words[WHY_MAX], const char *why)
 {
 	struct strbuf text;
 
 	/* Last words may be cut: they are for a person's eyes. */
-	strbuf_init(&text, slot->why, sizeof(slot->why));
+	strbuf_init(&text, words, WHY_MAX);
 	strbuf_puts(&text, why);
 }
 
-void pool_board_why(const struct board_slot *slot, char *out, size_t size)
+static void words_read(const char words[WHY_MAX], char *out, size_t size)
 {
 	struct strbuf text;
 
 	/* The writer may have died in the middle, without a terminator. */
 	strbuf_init(&text, out, size);
-	strbuf_put(
-	    &text, strv_from(slot->why, strnlen(slot->why, sizeof(slot->why))));
+	strbuf_put(&text, strv_from(words, strnlen(words, WHY_MAX)));
+}
+
+void pool_board_set_why(struct board_slot *slot, const char *why)
+{
+	words_write(slot->why, why);
+}
+
+void pool_board_why(const struct board_slot *slot, char *out, size_t size)
+{
+	words_read(slot->why, out, size);
+}
+
+void pool_board_set_judged(struct board *board, const char *why)
+{
+	words_write(board->judged, why);
+}
+
+void pool_board_judged(const struct board *board, char *out, size_t size)
+{
+	words_read(board->judged, out, size);
+}
+
+void pool_board_reload_write(
+    struct board *board, const struct pool_reload_status *status)
+{
+	flip_write(&board->reload_flip, board->reload, status, sizeof(*status));
+}
+
+bool pool_board_reload_read(
+    const struct board *board, struct pool_reload_status *out)
+{
+	return flip_read(&board->reload_flip, board->reload, out, sizeof(*out));
 }

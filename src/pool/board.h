@@ -43,7 +43,8 @@ struct board_slot; /* of one child */
 struct board_view {
 	pid_t pid; /* 0: none */
 	uint32_t group; /* in conf->groups */
-	uint32_t generation; /* the how manieth birth of this master */
+	uint32_t serial; /* the how manieth birth of this master */
+	uint32_t generation; /* of the configuration it was made from */
 	enum board_state state;
 	uint64_t requests; /* of this child */
 	uint64_t requests_total; /* of all children of this slot so far */
@@ -106,8 +107,11 @@ void pool_board_deaths(
     const struct board *board, size_t group, struct board_deaths *deaths);
 
 /* Master, around a child's life. */
-void pool_board_born(
-    struct board_slot *slot, uint32_t generation, int64_t started_ns);
+struct board_birth {
+	uint32_t serial, generation;
+	int64_t started_ns;
+};
+void pool_board_born(struct board_slot *slot, const struct board_birth *birth);
 void pool_board_set_group(struct board_slot *slot, size_t group);
 void pool_board_buried(struct board_slot *slot);
 void pool_board_count_birth(struct board *board, size_t group);
@@ -132,5 +136,14 @@ void pool_board_set_note(struct board_slot *slot, struct strv note);
 void pool_board_set_why(struct board_slot *slot, const char *why);
 /* Master, after that child's death: "" when it said nothing. */
 void pool_board_why(const struct board_slot *slot, char *out, size_t size);
+
+/* Reloads: written by the master only, but for the judge's last words. */
+struct pool_reload_status;
+void pool_board_reload_write(
+    struct board *board, const struct pool_reload_status *status);
+bool pool_board_reload_read(
+    const struct board *board, struct pool_reload_status *out) ATTR_MUSTUSE;
+void pool_board_set_judged(struct board *board, const char *why);
+void pool_board_judged(const struct board *board, char *out, size_t size);
 
 #endif

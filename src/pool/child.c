@@ -11,6 +11,7 @@
 #include "pool/report.h"
 #include "pool/rights.h"
 #include "pool/signals.h"
+#include "pool/turns.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -23,44 +24,18 @@
 
 bool pool_child_draining(const struct pool_child *child)
 {
-	return child->draining;
-}
-
-static void siblings_count(
-    const struct pool_child *child, unsigned counts[BOARD_STATE_COUNT])
-{
-	pool_board_count(child->from->board, child->birth->group,
-	    child->birth->slot, counts);
+	return child->leaving == LEAVING_STOPS;
 }
 
 unsigned pool_child_idle_siblings(const struct pool_child *child)
 {
 	unsigned counts[BOARD_STATE_COUNT];
 
-	if (child->pass.give_fd < 0)
+	if (child->handover.give_fd < 0)
 		return 0;
-	siblings_count(child, counts);
+	pool_board_count(
+	    child->board, child->birth->group, child->birth->slot, counts);
 	return counts[BOARD_IDLE] + counts[BOARD_KEEP];
-}
-
-bool pool_child_has_heirs(const struct pool_child *child)
-{
-	unsigned counts[BOARD_STATE_COUNT];
-
-	if (child->pass.give_fd < 0)
-		return false;
-	/* After a gift, or after having shown that we drain: see drain.c. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	siblings_count(child, counts);
-	return counts[BOARD_STARTING] + counts[BOARD_IDLE] +
-		   counts[BOARD_KEEP] + counts[BOARD_BUSY] >
-	       0;
-}
-
-bool pool_child_may_keep(const struct pool_child *child)
-{
-	return child->group->keep_max > 0 &&
-	       (!child->draining || pool_child_has_heirs(child));
 }
 
 unsigned pool_child_index(const struct pool_child *child)
@@ -105,6 +80,18 @@ void *pool_child_area(const struct pool_child *child)
 	return pool_board_area(child->from->board, child->birth->slot);
 }
 
+bool pool_child_turn(const struct pool_child *child)
+{
+	return pool_turns_take(
+	    child->turns_fd, child->birth->group, child->birth->index);
+}
+
+bool pool_reload_status(
+    const struct pool_child *child, struct pool_reload_status *out)
+{
+	return pool_board_reload_read(child->board, out);
+}
+
 bool pool_peer_gone(int fd)
 {
 	/* Not a peek: bytes that nobody will read to the end would hide the
@@ -119,7 +106,7 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	const struct report report = {
 	    .kind = kind,
 	    .slot = (uint32_t)child->birth->slot,
-	    .generation = child->birth->generation,
+	    .serial = child->birth->serial,
 	    .pid = (int32_t)getpid(),
 	};
 
@@ -137,15 +124,13 @@ static void strangers_close(
 	close(from->report_read);
 	close(from->signal_fd);
 	close(from->epoll_fd);
-	for (size_t i = 0; i < conf->ngroups && !own->sees_sockets; i++)
-		if (conf->groups[i].listen_fd >= 0 &&
+	for (size_t i = 0; i < conf->ngroups; i++) {
+		if (&conf->groups[i] == own || conf->groups[i].listen_fd < 0)
+			continue;
+		pool_handover_close(&from->handover[i]);
+		if (!own->sees_sockets &&
 		    conf->groups[i].listen_fd != own->listen_fd)
 			close(conf->groups[i].listen_fd);
-	for (size_t i = 0; i < conf->ngroups; i++) {
-		struct pass stranger = from->passes[i];
-
-		if (&conf->groups[i] != own)
-			pool_pass_close(&stranger);
 	}
 }
 
@@ -213,7 +198,7 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 		pool_board_set_why(child->slot, err.text);
 		return EX_SOFTWARE;
 	}
-	/* As good as waiting: it looks at both doors before it sleeps. */
+	/* As good as waiting: it looks at what may come in before it sleeps. */
 	pool_board_set_state(child->slot, BOARD_IDLE);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
@@ -230,11 +215,13 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	    .from = from,
 	    .group = group,
 	    .birth = birth,
+	    .board = from->board,
 	    .slot = pool_board_slot(from->board, birth->slot),
 	    .lifeline_fd = from->lifeline_read,
 	    .report_fd = from->report_write,
 	    .signal_fd = -1,
-	    .pass = from->passes[birth->group],
+	    .handover = from->handover[birth->group],
+	    .turns_fd = from->turns_fd,
 	    .request_limit =
 		pool_policy_request_limit(group->max_requests, birth->index),
 	};

@@ -6,18 +6,20 @@ libpool_a_SOURCES = \
 	%reldir%/child.c %reldir%/child.h \
 	%reldir%/conns.c %reldir%/conns.h \
 	%reldir%/drain.c \
+	%reldir%/handover.c %reldir%/handover.h \
 	%reldir%/ident.c %reldir%/ident.h \
 	%reldir%/inherit.c %reldir%/inherit.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
 	%reldir%/master.c %reldir%/master.h \
 	%reldir%/notify.c %reldir%/notify.h \
-	%reldir%/pass.c %reldir%/pass.h \
 	%reldir%/peers.c %reldir%/peers.h \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/pool.h \
 	%reldir%/queue.c %reldir%/queue.h \
+	%reldir%/reload.c %reldir%/reload.h \
+	%reldir%/renew.c \
 	%reldir%/report.c %reldir%/report.h \
 	%reldir%/rights.c %reldir%/rights.h \
 	%reldir%/serve.c \
@@ -25,5 +27,7 @@ libpool_a_SOURCES = \
 	%reldir%/single.c \
 	%reldir%/spawn.c \
 	%reldir%/status.c %reldir%/status.h \
-	%reldir%/stop.c %reldir%/stop.h
+	%reldir%/statusfile.c %reldir%/statusfile.h \
+	%reldir%/stop.c %reldir%/stop.h \
+	%reldir%/turns.c %reldir%/turns.h
 EXTRA_DIST += %reldir%/.may_include

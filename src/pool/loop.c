@@ -18,14 +18,8 @@ enum tag {
 	TAG_SIGNALS,
 	TAG_LIFELINE,
 	TAG_LISTEN,
-	TAG_PASS,
-	TAG_LAST = TAG_PASS
-};
-
-/* Who may come in, as far as the last wait knows. */
-struct door {
-	bool accept; /* somebody new */
-	bool take; /* somebody from a sibling */
+	TAG_HANDOVER,
+	TAG_COUNT
 };
 
 bool pool_loop_watch(
@@ -111,64 +105,70 @@ void pool_loop_close(struct loop *loop)
  */
 static void listen_step_back(struct loop *loop)
 {
-	if (loop->step_back && loop->listening)
-		pool_loop_deafen(loop);
+	if (loop->step_back && loop->listening) {
+		pool_loop_unwatch(loop, loop->child->group->listen_fd);
+		loop->listening = false;
+	}
 	loop->step_back = false;
 }
 
-void pool_loop_deafen(struct loop *loop)
+/* Watches a source of connections, or no longer. */
+static void source_adjust(
+    struct loop *loop, int fd, enum tag tag, bool want, bool *watched)
 {
-	pool_loop_unwatch(loop, loop->child->group->listen_fd);
-	if (loop->child->pass.take_fd >= 0)
-		pool_loop_unwatch(loop, loop->child->pass.take_fd);
-	loop->listening = false;
-}
-
-/*
- * EXCLUSIVE: a connection wakes one waiting child, not all of them.  Adding
- * looks at the socket at once, so a child that comes (back) also finds a
- * connection whose wake-up went to somebody who then died.
- */
-static bool listen_watch(struct loop *loop)
-{
-	const uint32_t events = EPOLLIN | EPOLLEXCLUSIVE;
-	int listen_fd = loop->child->group->listen_fd;
-	int take_fd = loop->child->pass.take_fd;
-
-	if (!pool_loop_watch(loop, listen_fd, events, TAG_LISTEN))
-		return false;
-	if (take_fd < 0 || pool_loop_watch(loop, take_fd, events, TAG_PASS))
-		return true;
-	pool_loop_unwatch(loop, listen_fd);
-	return false;
-}
-
-static void listen_adjust(struct loop *loop)
-{
-	int fd = loop->child->group->listen_fd;
-	bool want;
-
-	listen_step_back(loop);
-	if (loop->resume_ns != 0 && mono_ns() >= loop->resume_ns)
-		loop->resume_ns = 0;
-	want = fd >= 0 && loop->resume_ns == 0 && !loop->child->draining &&
-	       pool_conns_count(&loop->conns, CONN_FREE) > 0;
-	if (want == loop->listening)
+	if (want == *watched)
 		return;
+	*watched = want;
 	if (!want) {
-		pool_loop_deafen(loop);
+		pool_loop_unwatch(loop, fd);
 		return;
 	}
-	loop->listening = listen_watch(loop);
-	if (!loop->listening) {
+	/*
+	 * EXCLUSIVE: a connection wakes one waiting child, not all of them.
+	 * Adding looks at the socket at once, so a child that comes (back) also
+	 * finds a connection whose wake-up went to somebody who then died.
+	 */
+	if (!pool_loop_watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, tag)) {
 		static struct log_rate rate;
 
 		log_limited(&rate, LOG_LEVEL_ERROR,
-		    "cannot watch the listening socket (errno %d): next try "
-		    "in a second",
+		    "cannot watch for connections (errno %d): next try in a "
+		    "second",
 		    errno);
+		*watched = false;
 		loop->resume_ns = deadline_in_ms(LOOP_PAUSE_MS);
 	}
+}
+
+static void pause_end(int64_t *until_ns)
+{
+	if (*until_ns != 0 && mono_ns() >= *until_ns)
+		*until_ns = 0;
+}
+
+static void sources_adjust(struct loop *loop)
+{
+	int listen_fd = loop->child->group->listen_fd;
+	int take_fd = loop->child->handover.take_fd;
+	bool ready;
+
+	listen_step_back(loop);
+	pause_end(&loop->resume_ns);
+	pause_end(&loop->take_ns);
+	ready = loop->resume_ns == 0 && loop->child->leaving == LEAVING_NOT &&
+		pool_conns_count(&loop->conns, CONN_FREE) > 0;
+	source_adjust(loop, listen_fd, TAG_LISTEN, ready && listen_fd >= 0,
+	    &loop->listening);
+	source_adjust(loop, take_fd, TAG_HANDOVER,
+	    ready && take_fd >= 0 && loop->take_ns == 0, &loop->taking);
+}
+
+/* Not while the child whose place we take still ticks. */
+static bool turn_is_ours(struct loop *loop)
+{
+	if (!loop->my_turn)
+		loop->my_turn = pool_child_turn(loop->child);
+	return loop->my_turn;
 }
 
 static void tick_if_due(struct loop *loop)
@@ -178,6 +178,10 @@ static void tick_if_due(struct loop *loop)
 
 	if (loop->tick_ns == INT64_MAX || mono_ns() < loop->tick_ns)
 		return;
+	if (!turn_is_ours(loop)) {
+		loop->tick_ns = deadline_in_ms(LOOP_RETRY_MS);
+		return;
+	}
 	pool_board_set_state(loop->child->slot, BOARD_BUSY);
 	next_ms = app->tick(app->ctx);
 	loop->tick_ns = deadline_in_ms(next_ms > 0 ? next_ms : 0);
@@ -192,6 +196,8 @@ int pool_loop_timeout_ms(const struct loop *loop)
 		first_ns = conn->deadline_ns;
 	if (loop->resume_ns != 0 && loop->resume_ns < first_ns)
 		first_ns = loop->resume_ns;
+	if (loop->take_ns != 0 && loop->take_ns < first_ns)
+		first_ns = loop->take_ns;
 	return first_ns == INT64_MAX ? -1 : deadline_left_ms(first_ns);
 }
 
@@ -232,15 +238,16 @@ static void signals_take(struct pool_child *child)
 
 	if ((came & SIGNALS_REOPEN) != 0 && !log_reopen(&err))
 		log_warning("%s; the old one stays in use", err.text);
+	if ((came & SIGNALS_RETIRE) != 0 && child->leaving == LEAVING_NOT)
+		child->leaving = LEAVING_RETIRES;
 	if ((came & SIGNALS_STOP) != 0)
-		child->draining = true;
+		child->leaving = LEAVING_STOPS;
 }
 
-/* Everything but connections. */
-static struct door control_take(
+unsigned pool_loop_control(
     struct loop *loop, const struct epoll_event *events, int n)
 {
-	struct door door = {false, false};
+	unsigned may = 0;
 
 	for (int i = 0; i < n; i++) {
 		switch (events[i].data.u64) {
@@ -249,25 +256,28 @@ static struct door control_take(
 			break;
 		case TAG_LIFELINE:
 			log_warning("the master is gone: leaving");
-			loop->child->draining = true;
+			loop->child->leaving = LEAVING_STOPS;
+			/* It would be readable for ever from now on. */
+			pool_loop_unwatch(loop, loop->child->lifeline_fd);
+			loop->orphaned = true;
 			break;
 		case TAG_LISTEN:
-			door.accept = true;
+			may |= LOOP_MAY_ACCEPT;
 			break;
-		case TAG_PASS:
-			door.take = true;
+		case TAG_HANDOVER:
+			may |= LOOP_MAY_TAKE;
 			break;
 		default:
 			break;
 		}
 	}
-	return door;
+	return may;
 }
 
 static struct conn *conn_of(
     const struct loop *loop, const struct epoll_event *event)
 {
-	if (event->data.u64 <= TAG_LAST)
+	if (event->data.u64 < TAG_COUNT)
 		return NULL;
 	return pool_conns_find(&loop->conns, event->data.u64);
 }
@@ -286,79 +296,98 @@ static void young_give(
 		next = pool_conns_newer(&loop->conns, conn);
 		if (conn == stays || conn->deadline_ns < young_ns)
 			continue;
-		if (!pool_serve_give(loop, conn))
+		if (!pool_serve_give_one(loop, conn))
 			return;
 		max--;
 	}
 }
 
-/*
- * A connection belongs to the child that accepted it, a request to whoever is
- * free: of several that have something to say, or are about to, all but one go
- * to siblings that wait.  Of the former those who came last: the others have
- * waited longest.
- */
-static void conns_share(struct loop *loop, const struct epoll_event *events,
-    int n, struct door door)
+/* How many of them are connections that we hold; and the first. */
+static unsigned conns_count(const struct loop *loop,
+    const struct epoll_event *events, int n, const struct conn **first)
 {
-	unsigned others = (unsigned)door.accept + (unsigned)door.take;
-	const struct conn *stays = NULL;
-	unsigned kept = 0, idle, more;
+	unsigned count = 0;
 
+	*first = NULL;
 	for (int i = n - 1; i >= 0; i--) {
-		struct conn *conn = conn_of(loop, &events[i]);
+		const struct conn *conn = conn_of(loop, &events[i]);
 
 		if (conn == NULL)
 			continue;
-		stays = conn;
-		kept++;
+		*first = conn;
+		count++;
 	}
-	if (kept + others == 0 ||
-	    kept + others + pool_conns_count(&loop->conns, CONN_WAITING) < 2)
+	return count;
+}
+
+/*
+ * A connection belongs to the child that accepted it, a request to whoever is
+ * free: of several connections that have something to say, or are about to, all
+ * but one go to siblings that wait.  Of the former those who came last: the
+ * others have waited longest.
+ */
+static void conns_share(
+    struct loop *loop, const struct epoll_event *events, int n, unsigned may)
+{
+	const struct conn *stays;
+	unsigned held = conns_count(loop, events, n, &stays);
+	unsigned others = ((may & LOOP_MAY_ACCEPT) != 0 ? 1 : 0) +
+			  ((may & LOOP_MAY_TAKE) != 0 ? 1 : 0);
+	unsigned silent = pool_conns_count(&loop->conns, CONN_WAITING);
+	unsigned idle, more;
+
+	if (held + others == 0 || held + others + silent < 2)
 		return;
 	idle = pool_child_idle_siblings(loop->child);
-	more = pool_pass_surplus(kept, others, idle);
+	more = pool_handover_surplus(held, others, idle);
 	idle -= more;
 	for (int i = n - 1; i >= 0 && more > 0; i--) {
 		struct conn *conn = conn_of(loop, &events[i]);
 
 		if (conn == NULL)
 			continue;
-		if (!pool_serve_give(loop, conn))
+		if (!pool_serve_give_one(loop, conn))
 			return;
 		more--;
 	}
 	young_give(loop, stays, idle);
 }
 
-/* One of each kind that may come in. */
-static void door_take(struct loop *loop, struct door *door)
+static bool may_come_in(const struct loop *loop)
 {
-	const struct conns *conns = &loop->conns;
-
-	if (door->accept && !pool_child_is_spent(loop->child) &&
-	    pool_conns_count(conns, CONN_FREE) > 0)
-		door->accept = pool_serve_accept(loop);
-	if (door->take && !pool_child_is_spent(loop->child) &&
-	    pool_conns_count(conns, CONN_FREE) > 0)
-		door->take = pool_serve_take(loop);
+	return !pool_child_is_spent(loop->child) &&
+	       pool_conns_count(&loop->conns, CONN_FREE) > 0;
 }
 
-/* One kept, one new, in turns: neither can starve the other. */
-static void conns_take(struct loop *loop, const struct epoll_event *events,
-    int n, struct door *door)
+/* One new one, one from a sibling; what is still to be had. */
+static unsigned sources_take(struct loop *loop, unsigned may)
+{
+	if ((may & LOOP_MAY_ACCEPT) != 0 && may_come_in(loop) &&
+	    !pool_serve_accept(loop))
+		may &= ~(unsigned)LOOP_MAY_ACCEPT;
+	if ((may & LOOP_MAY_TAKE) != 0 && may_come_in(loop) &&
+	    !pool_serve_take(loop))
+		may &= ~(unsigned)LOOP_MAY_TAKE;
+	return may;
+}
+
+/* One that we hold, one from outside, in turns: neither can starve the other.
+ * What is still to be had outside. */
+static unsigned conns_take(
+    struct loop *loop, const struct epoll_event *events, int n, unsigned may)
 {
 	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
 		struct conn *conn = conn_of(loop, &events[i]);
 
 		if (conn != NULL) {
 			pool_serve_ready(loop, conn, events[i].events);
-			if (!loop->child->draining)
-				door_take(loop, door);
-		} else if (events[i].data.u64 > TAG_LAST && !loop->forgot) {
+			if (loop->child->leaving == LEAVING_NOT)
+				may = sources_take(loop, may);
+		} else if (events[i].data.u64 >= TAG_COUNT && !loop->forgot) {
 			loop->ghost = true;
 		}
 	}
+	return may;
 }
 
 static bool conns_rewatch(struct loop *loop, enum conn_state state)
@@ -387,6 +416,8 @@ static void ghost_banish(struct loop *loop)
 	loop->ghost = false;
 	fresh.ghost = false;
 	fresh.listening = false;
+	fresh.taking = false;
+	fresh.orphaned = false;
 	if (watch_control(&fresh) && conns_rewatch(&fresh, CONN_WAITING) &&
 	    conns_rewatch(&fresh, CONN_KEPT)) {
 		close(loop->epoll_fd);
@@ -397,28 +428,28 @@ static void ghost_banish(struct loop *loop)
 	log_error("no new epoll set (errno %d): leaving", errno);
 	if (fresh.epoll_fd >= 0)
 		close(fresh.epoll_fd);
-	loop->child->draining = true;
+	loop->child->leaving = LEAVING_RETIRES;
 }
 
 static void turn(struct loop *loop)
 {
 	struct epoll_event events[LOOP_BATCH];
-	struct door door;
+	unsigned may;
 	int n;
 
 	tick_if_due(loop);
-	listen_adjust(loop);
+	sources_adjust(loop);
 	loop->forgot = false;
 	n = events_wait(loop, events);
-	door = control_take(loop, events, n);
-	conns_share(loop, events, n, door);
-	conns_take(loop, events, n, &door);
+	may = pool_loop_control(loop, events, n);
+	conns_share(loop, events, n, may);
+	may = conns_take(loop, events, n, may);
 	/*
 	 * Also when a signal came with it: this wake-up was ours alone, and
 	 * nobody else will be told of that connection.  But not as request
 	 * number limit + 1: who replaces us looks at the socket anew.
 	 */
-	door_take(loop, &door);
+	(void)sources_take(loop, may);
 	pool_serve_expire(loop);
 	if (loop->ghost)
 		ghost_banish(loop);
@@ -426,7 +457,7 @@ static void turn(struct loop *loop)
 
 void pool_loop_run(struct loop *loop)
 {
-	while (!loop->child->draining)
+	while (loop->child->leaving == LEAVING_NOT)
 		turn(loop);
 	pool_drain_run(loop);
 }

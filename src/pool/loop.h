@@ -24,6 +24,8 @@
 #define LOOP_YOUNG_MS 20
 /* How long accept() pauses when descriptors or memory are out. */
 #define LOOP_PAUSE_MS 1000
+/* How often a full channel, and a predecessor's end, are looked at. */
+#define LOOP_RETRY_MS 10
 /* What a front end may need to send its first byte to a child that leaves. */
 #define LOOP_LAST_CALL_MS 500
 
@@ -32,10 +34,14 @@ struct loop {
 	int epoll_fd;
 	struct conns conns;
 	bool tcp; /* the listening socket is */
-	bool listening; /* it and the siblings' gifts are in the set */
-	bool step_back; /* let the others go first */
+	bool listening; /* it is in the set */
+	bool taking; /* the channel of handed over ones is */
+	bool step_back; /* let the others accept first */
 	int64_t resume_ns; /* not before; 0: no pause */
+	int64_t take_ns; /* not before; 0: no pause */
 	int64_t tick_ns; /* the next; INT64_MAX: none */
+	bool orphaned; /* the lifeline has ended, and is out of the set */
+	bool my_turn; /* nobody else ticks in our place */
 	bool forgot; /* a connection left the table since the last wait */
 	bool ghost; /* events come from a descriptor that is none of ours */
 };
@@ -51,29 +57,33 @@ void pool_loop_close(struct loop *loop);
 bool pool_loop_watch(const struct loop *loop, int fd, uint32_t events,
     uint64_t tag) ATTR_MUSTUSE;
 void pool_loop_unwatch(const struct loop *loop, int fd);
-/* Out of the set with what may come in; only when `listening`. */
-void pool_loop_deafen(struct loop *loop);
+/* Takes the first `n` events that are not for connections; a set of LOOP_MAY. */
+enum loop_may {
+	LOOP_MAY_ACCEPT = 1 << 0,
+	LOOP_MAY_TAKE = 1 << 1
+};
+unsigned pool_loop_control(
+    struct loop *loop, const struct epoll_event *events, int n);
 /* For epoll_wait(2): until the first of our own moments, -1 when none. */
 int pool_loop_timeout_ms(const struct loop *loop);
 
 /* serve.c */
-/*
- * Takes at most one connection, and serves it if its request is there: a new
- * one, or one of a sibling's.  False when there was none.
- */
+/* Accepts at most one connection, and serves it if its request is there;
+ * false: none. */
 bool pool_serve_accept(struct loop *loop);
+/* Takes some connections that other children have given, up to the first with
+ * a request, which it serves; false: none. */
 bool pool_serve_take(struct loop *loop);
-/*
- * To a sibling, with what it has sent; false, and nothing has changed, when
- * that cannot be.
- */
-bool pool_serve_give(struct loop *loop, struct conn *conn) ATTR_MUSTUSE;
+/* To a sibling, with what it has sent; false, with errno, and nothing has
+ * changed. */
+bool pool_serve_give_one(struct loop *loop, struct conn *conn) ATTR_MUSTUSE;
+/* Gives what is held to the others; true when nothing is held any more. */
+bool pool_serve_give(struct loop *loop) ATTR_MUSTUSE;
 /* An event came for a connection of the table. */
 void pool_serve_ready(struct loop *loop, struct conn *conn, uint32_t events);
 /* Closes who has sent nothing until its deadline. */
 void pool_serve_expire(struct loop *loop);
-/* Hands the kept connections over; without an heir serves those that have sent
- * something, and closes the others. */
+/* Serves the kept connections that have sent something, closes the others. */
 void pool_serve_finish_kept(struct loop *loop);
 
 /* drain.c */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The master: waits for signals, reports and its own clocks, and calls who acts
- * on them.  Never parses a request, never talks to a store, allocates nothing
- * once it runs.
+ * on them.  Never parses a request, never talks to a store.
  */
 #include "config.h"
 
@@ -10,6 +9,8 @@
 #include "pool/pidfile.h"
 #include "pool/report.h"
 #include "pool/signals.h"
+#include "pool/statusfile.h"
+#include "pool/turns.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -47,10 +48,17 @@ static bool room_make(struct master *master, struct err *err)
 	const struct pool_conf *conf = master->conf;
 
 	for (size_t i = 0; i < conf->ngroups; i++) {
-		master->groups[i].conf = &conf->groups[i];
-		master->groups[i].first = master->nchildren;
-		pool_policy_init(&master->groups[i].policy);
-		master->nchildren += conf->groups[i].max_children;
+		const struct pool_group *group = &conf->groups[i];
+		unsigned room =
+		    group->room != 0 ? group->room : group->max_children;
+
+		BUG_ON(room < group->max_children);
+		for (size_t k = 0; k < ARRAY_LEN(master->generations); k++) {
+			master->generations[k].groups[i].first =
+			    master->nchildren;
+			master->generations[k].groups[i].room = room;
+			master->nchildren += room;
+		}
 	}
 	master->children = calloc(master->nchildren > 0 ? master->nchildren : 1,
 	    sizeof(*master->children));
@@ -93,14 +101,11 @@ static bool watch(const struct master *master, int fd, struct err *err)
 	return false;
 }
 
-/* A group that serves can hand connections around. */
-static bool passes_make(struct master *master, struct err *err)
+static bool channels_make(struct master *master, struct err *err)
 {
-	const struct pool_conf *conf = master->conf;
-
-	for (size_t i = 0; i < conf->ngroups; i++)
-		if (conf->groups[i].listen_fd >= 0 &&
-		    !pool_pass_open(&master->heritage.passes[i], err))
+	for (size_t i = 0; i < master->conf->ngroups; i++)
+		if (master->conf->groups[i].listen_fd >= 0 &&
+		    !pool_handover_open(&master->heritage.handover[i], err))
 			return false;
 	return true;
 }
@@ -109,9 +114,14 @@ static bool descriptors_make(struct master *master, struct err *err)
 {
 	struct heritage *own = &master->heritage;
 
+	if (!channels_make(master, err))
+		return false;
+	own->turns_fd = pool_turns_open(err);
+	if (own->turns_fd < 0)
+		return false;
+
 	if (!pipe_make(&own->lifeline_read, &own->lifeline_write, err) ||
-	    !pipe_make(&own->report_read, &own->report_write, err) ||
-	    !passes_make(master, err))
+	    !pipe_make(&own->report_read, &own->report_write, err))
 		return false;
 	own->signal_fd = pool_signals_open_master();
 	own->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -127,13 +137,14 @@ static void master_free(struct master *master)
 {
 	const struct heritage *own = &master->heritage;
 	const int fds[] = {own->epoll_fd, own->signal_fd, own->report_write,
-	    own->report_read, own->lifeline_write, own->lifeline_read};
+	    own->report_read, own->lifeline_write, own->lifeline_read,
+	    own->turns_fd};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
-		pool_pass_close(&master->heritage.passes[i]);
+		pool_handover_close(&own->handover[i]);
 	pool_board_free(&master->heritage.board);
 	free(master->children);
 }
@@ -141,7 +152,7 @@ static void master_free(struct master *master)
 /* ---- logs ---------------------------------------------------------------- */
 
 /* Children reopen the log by its name, and may not be allowed to by ours. */
-static void log_share(const struct master *master)
+void pool_master_share_log(const struct master *master)
 {
 	struct err err = ERR_INIT;
 
@@ -168,7 +179,7 @@ static void logs_reopen(const struct master *master)
 		log_error("%s; the old one stays in use", err.text);
 		return;
 	}
-	log_share(master);
+	pool_master_share_log(master);
 	/* The file is there now, and theirs. */
 	children_signal(master, SIGUSR1);
 	log_notice("log reopened");
@@ -178,11 +189,8 @@ static void logs_reopen(const struct master *master)
 
 static unsigned alive(const struct master *master)
 {
-	unsigned n = 0;
-
-	for (size_t i = 0; i < master->conf->ngroups; i++)
-		n += master->groups[i].alive;
-	return n;
+	return pool_generation_alive(master->serving) +
+	       pool_generation_alive(master->other);
 }
 
 static void alive_describe(const struct master *master, struct strbuf *out)
@@ -206,9 +214,9 @@ static void stop_do(struct master *master, enum stop_event event)
 	switch (act) {
 	case STOP_SEND_TERM:
 		log_notice("stopping: %u children have %u ms to finish",
-		    alive(master), master->conf->control_timeout_ms);
-		pool_notify_stopping(
-		    &master->notify, master->conf->control_timeout_ms);
+		    alive(master), master->stop.grace_ms);
+		pool_notify_stopping(&master->notify, master->stop.grace_ms);
+		pool_renew_do(master, RELOAD_STOP);
 		children_signal(master, SIGTERM);
 		break;
 	case STOP_SEND_KILL:
@@ -242,7 +250,10 @@ static void children_reap(struct master *master)
 		/* What the dead said last is in the pipe by now, and decides
 		 * how they are buried. */
 		reports_take(master);
-		pool_spawn_bury(master, pid, status);
+		if (pid == master->judge)
+			pool_renew_judged(master, status);
+		else
+			pool_spawn_bury(master, pid, status);
 	}
 }
 
@@ -255,26 +266,14 @@ static void signals_take(struct master *master)
 	if ((came & SIGNALS_REOPEN) != 0)
 		logs_reopen(master);
 	if ((came & SIGNALS_RELOAD) != 0)
-		log_warning("there is no reload: stop, and start again");
+		pool_renew_do(master, RELOAD_ASKED);
 	if ((came & SIGNALS_STOP) != 0)
 		stop_do(master, STOP_ASKED);
 }
 
-static bool is_complete(const struct master *master)
-{
-	for (size_t i = 0; i < master->conf->ngroups; i++) {
-		const struct master_group *group = &master->groups[i];
-
-		if (group->starting > 0 ||
-		    group->alive < group->conf->max_children)
-			return false;
-	}
-	return true;
-}
-
 static void complete_tell(struct master *master)
 {
-	if (master->complete || !is_complete(master))
+	if (master->complete || !pool_generation_is_complete(master->serving))
 		return;
 	master->complete = true;
 	log_notice("ready: %u children", alive(master));
@@ -283,18 +282,30 @@ static void complete_tell(struct master *master)
 		master->conf->ready(master->conf->ready_ctx);
 }
 
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
 /* Brings every group to its size; the moment when there is more to do. */
-static int64_t groups_fill(struct master *master)
+static int64_t groups_fill(struct master *master, struct generation *generation)
 {
 	int64_t first_ns = INT64_MAX;
 
-	for (size_t i = 0; i < master->conf->ngroups; i++) {
-		int64_t again_ns = pool_spawn_missing(master, i);
-
-		if (again_ns < first_ns)
-			first_ns = again_ns;
-	}
+	for (size_t i = 0; i < master->conf->ngroups; i++)
+		if (generation->conf != NULL && !generation->leaves)
+			first_ns = earlier(first_ns,
+			    pool_spawn_missing(master, generation, i));
 	return first_ns;
+}
+
+static int64_t generations_fill(struct master *master)
+{
+	/* First the reload: what it makes is filled in the same turn. */
+	int64_t first_ns = pool_renew_turn(master);
+
+	first_ns = earlier(first_ns, groups_fill(master, master->serving));
+	return earlier(first_ns, groups_fill(master, master->other));
 }
 
 static void events_take(struct master *master, int64_t until_ns)
@@ -317,13 +328,19 @@ static void events_take(struct master *master, int64_t until_ns)
 /* Tells systemd how it goes; when it wants to hear again. */
 static int64_t notify_turn(struct master *master)
 {
-	struct notify_facts facts = {
-	    .board = master->heritage.board, .now_ns = mono_ns()};
-
 	/* The first group is the service; the others help it. */
-	if (master->groups[0].conf->listen_fd >= 0)
-		facts.nslots = master->groups[0].conf->max_children;
-	facts.alive = master->groups[0].alive - master->groups[0].starting;
+	const struct master_group *service = &master->serving->groups[0];
+	const struct generation *last =
+	    &master->generations[ARRAY_LEN(master->generations) - 1];
+	struct notify_facts facts = {.board = master->heritage.board,
+	    .now_ns = mono_ns(),
+	    .reload_failed =
+		master->status.failed ? master->status.text : NULL};
+
+	/* Both generations' places: the requests of an old one stay counted. */
+	if (service->conf->listen_fd >= 0)
+		facts.nslots = last->groups[0].first + service->room;
+	facts.alive = service->alive - service->starting;
 	return pool_notify_turn(&master->notify, &facts);
 }
 
@@ -333,7 +350,7 @@ static int run(struct master *master)
 
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
-			until_ns = groups_fill(master);
+			until_ns = generations_fill(master);
 			complete_tell(master);
 			notify_ns = notify_turn(master);
 			if (notify_ns < until_ns)
@@ -341,7 +358,7 @@ static int run(struct master *master)
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;
-			if (alive(master) == 0)
+			if (alive(master) == 0 && master->judge == 0)
 				return EX_OK;
 			if (master->stop.state == STOP_LOST)
 				return EX_SOFTWARE;
@@ -364,10 +381,13 @@ static bool prepare(struct master *master, int *exit_code, struct err *err)
 	*exit_code = EX_SOFTWARE;
 	if (!room_make(master, err) || !descriptors_make(master, err))
 		return false;
-	log_share(master);
+	pool_renew_init(master);
+	pool_master_share_log(master);
 	*exit_code = EX_CONFIG;
-	return conf->pid_file == NULL ||
-	       pool_pidfile_write(conf->pid_file, err);
+	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, err))
+		return false;
+	pool_renew_publish(master);
+	return true;
 }
 
 int pool_run(const struct pool_conf *conf)
@@ -387,14 +407,17 @@ int pool_run(const struct pool_conf *conf)
 	    .report_write = -1,
 	    .signal_fd = -1,
 	    .epoll_fd = -1,
+	    .turns_fd = -1,
 	};
 	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
-		master.heritage.passes[i] = PASS_NONE;
+		master.heritage.handover[i] = HANDOVER_NONE;
 	pool_stop_init(&master.stop, conf->control_timeout_ms);
 	pool_signals_master();
 	pool_notify_open(&master.notify);
 	if (prepare(&master, &exit_code, &err)) {
 		exit_code = run(&master);
+		pool_statusfile_remove(conf->pid_file);
+		pool_renew_fini(&master);
 		if (conf->pid_file != NULL)
 			pool_pidfile_remove(conf->pid_file);
 		log_notice("stopped");

@@ -123,11 +123,21 @@ void pool_notify_reloading(struct notify *notify)
 	char bytes[80];
 	struct strbuf text;
 
+	if (!notify->ready)
+		return;
 	/* Type=notify-reload takes no READY=1 that is older than this. */
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
 	    mono_ns() / NS_PER_US);
 	say(notify, text.p);
+}
+
+void pool_notify_reloaded(struct notify *notify)
+{
+	/* systemd waits for the word, and asks for no verdict with it: that
+	 * stands in the status, said in the same turn. */
+	if (notify->ready)
+		pool_notify_ready(notify);
 }
 
 void pool_notify_stopping(struct notify *notify, unsigned grace_ms)
@@ -170,14 +180,18 @@ static struct tally count(const struct notify_facts *facts)
 	return tally;
 }
 
-static void status_say(struct notify *notify, const struct tally *tally)
+static void status_say(struct notify *notify, const struct notify_facts *facts,
+    const struct tally *tally)
 {
-	char bytes[160];
+	char bytes[400];
 	struct strbuf text;
 
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text, "%u busy, %u idle, %" PRIu64 " requests",
 	    tally->busy, tally->waiting, tally->served);
+	if (facts->reload_failed != NULL)
+		strbuf_printf(&text, "; the last reload failed: %s",
+		    facts->reload_failed);
 	pool_notify_status(notify, text.p);
 }
 
@@ -215,7 +229,7 @@ int64_t pool_notify_turn(
 		if (fed && facts->now_ns >= notify->feed_ns)
 			feed(notify, facts, &tally);
 		if (facts->now_ns >= notify->status_ns) {
-			status_say(notify, &tally);
+			status_say(notify, facts, &tally);
 			notify->status_ns =
 			    facts->now_ns + NOTIFY_STATUS_MS * NS_PER_MS;
 		}

@@ -32,6 +32,8 @@ struct notify_facts {
 	const struct board *board;
 	size_t nslots; /* the first so many serve; 0: nobody does */
 	unsigned alive; /* of these (or of those that tick) are ready */
+	const char
+	    *reload_failed; /* why the last reload did; NULL: it did not */
 	int64_t now_ns;
 };
 
@@ -40,8 +42,10 @@ void pool_notify_open(struct notify *notify);
 void pool_notify_close(struct notify *notify);
 
 void pool_notify_ready(struct notify *notify);
-/* Followed by pool_notify_ready() when the reload is done, or given up. */
+/* A reload begins, and has its verdict, good or bad.  Neither says anything
+ * before the first pool_notify_ready(). */
 void pool_notify_reloading(struct notify *notify);
+void pool_notify_reloaded(struct notify *notify);
 /* `grace_ms` is how long it may take from now. */
 void pool_notify_stopping(struct notify *notify, unsigned grace_ms);
 /* One line for `systemctl status`. */

@@ -22,6 +22,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define POOL_RELOAD_TEXT_MAX 256
+
 struct pool_child; /* a child's view of itself */
 
 enum pool_next {
@@ -60,16 +62,17 @@ struct pool_app {
 };
 
 /*
- * What a child may ask and say.  A draining child takes no new work.  True
- * already in the serve() that is the last one before max_requests.
+ * What a child may ask and say.  True when the pool stops and a reply should
+ * close its connection.  Not when the child makes room for another one (a
+ * reload, max_requests): that one gets the connection.
  */
 bool pool_child_draining(const struct pool_child *child);
 /*
- * At the end of a request: may its connection stay open?  Also while draining,
- * as long as a sibling is there to inherit it: a front end that believes in a
- * connection can lose a request with every one that we close.
+ * True when nobody else of this group and index may tick: at a reload there are
+ * two, and the one that goes has the turn until it is gone.  For open(), which
+ * runs before the first tick.
  */
-bool pool_child_may_keep(const struct pool_child *child);
+bool pool_child_turn(const struct pool_child *child) ATTR_MUSTUSE;
 /* 0.. within its group. */
 unsigned pool_child_index(const struct pool_child *child);
 /* mono_ns() when the request at hand began. */
@@ -154,6 +157,9 @@ struct pool_group {
 	const struct pool_app *app;
 	int listen_fd; /* -1: none */
 	unsigned max_children; /* pm = static: exactly so many */
+	/* What a reload may raise max_children to; 0: max_children itself.
+	 * Shared memory is made for it, once; read at the start only. */
+	unsigned room;
 	/* A child leaves after so many, ± 10 % by its index; 0: never. */
 	uint64_t max_requests;
 	/* SO_RCVTIMEO and SO_SNDTIMEO of a connection, and the wait for its
@@ -183,6 +189,59 @@ bool pool_user_check(
 
 #define POOL_GROUPS_MAX 8
 
+struct pool_conf;
+struct pool_reload_status;
+
+/*
+ * How a master comes by its next generation of children, when USR2 or HUP asks
+ * for one.  All but judge() run in the master, which stands still meanwhile:
+ * files may be read there, no store may be asked.
+ */
+struct pool_reloader {
+	/*
+	 * The new configuration, valid until drop(); NULL with `err`, and all
+	 * stays as it is.  Groups, their order, names and sockets must be those
+	 * of the start; pid_file, user, group, reloader and ready are not looked
+	 * at again.
+	 */
+	const struct pool_conf *(*make)(void *ctx, struct err *err);
+	/* In a process of its own, as the children's user: will it do?  NULL:
+	 * always. */
+	bool (*judge)(void *ctx, const struct pool_conf *conf, struct err *err);
+	/* From now on children of `conf` are made: the new one before its first
+	 * child, or the old one again because the new one failed.  For what
+	 * children inherit from the master, as its log.  May be NULL. */
+	void (*enter)(void *ctx, const struct pool_conf *conf);
+	/* No child of it is left. */
+	void (*drop)(void *ctx, const struct pool_conf *conf);
+	/* The status has changed; may be NULL. */
+	void (*told)(void *ctx, const struct pool_reload_status *status);
+	void *ctx;
+	/* For judge(), and again for the new generation until it is ready. */
+	unsigned bound_ms;
+};
+
+/* What has become of the reloads. */
+struct pool_reload_status {
+	pid_t master;
+	uint32_t generation; /* that serves: 1, and one more a good reload */
+	uint64_t begun; /* reloads so far, before their settings were read */
+	uint64_t ended; /* of these, those with a verdict */
+	bool failed; /* the last that ended; `text` says why */
+	char text[POOL_RELOAD_TEXT_MAX]; /* of the last that ended, or "" */
+};
+
+/* Any child.  False when the master was always faster. */
+bool pool_reload_status(const struct pool_child *child,
+    struct pool_reload_status *out) ATTR_MUSTUSE;
+/*
+ * Another process, from the file that the master keeps beside its pid file.  To
+ * wait for one's own reload: read `begun`, signal, read until `ended` is above
+ * that number.  False with `err` when there is no such file.
+ */
+bool pool_reload_status_read(const char *pid_file,
+    struct pool_reload_status *out, struct err *err) ATTR_MUSTUSE;
+
 struct pool_conf {
 	/* The first is the service: its progress feeds systemd's watchdog. */
 	const struct pool_group *groups;
@@ -196,6 +255,8 @@ struct pool_conf {
 	/* Shared memory for the app, so much for every child: zero before the
 	 * first child of a place, then kept from child to child. */
 	size_t area_bytes;
+	/* NULL: there is no reload, and its signals are ignored. */
+	const struct pool_reloader *reloader;
 	/* Called in the master once every group is complete for the first time;
 	 * may be NULL. */
 	void (*ready)(void *ctx);
@@ -205,7 +266,10 @@ struct pool_conf {
 /*
  * Runs until told to stop (TERM, QUIT or INT: graceful within
  * control_timeout_ms; a second one: at once).  USR1 reopens the log in master
- * and children.  Children never return from it.
+ * and children.  USR2 and HUP reload: a new generation of children is made from
+ * a new configuration, on the same sockets, and when all of it is ready the old
+ * one hands over its connections and leaves; when anything of that fails, the
+ * old one serves on.  Children never return from it.
  *
  * Returns an exit code of sysexits: 0 after a stop that ended every child, 70
  * when one outlived KILL or there was no memory, 78 for an unknown user or

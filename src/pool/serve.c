@@ -47,15 +47,14 @@ static enum pool_next serve(struct loop *loop, int fd)
 	const struct pool_app *app = child->group->app;
 	enum pool_next next;
 
-	/* Before, not after: a request that kills has been one, and the last
-	 * one knows that its connection will not be kept. */
+	/* Before, not after: a request that kills has been one. */
 	child->requests++;
 	child->request_ns = mono_ns();
 	pool_board_begin(child->slot, child->request_ns);
-	if (pool_child_is_spent(child))
-		child->draining = true;
-	pool_board_set_state(
-	    child->slot, child->draining ? BOARD_DRAINING : BOARD_BUSY);
+	if (pool_child_is_spent(child) && child->leaving == LEAVING_NOT)
+		child->leaving = LEAVING_RETIRES;
+	pool_board_set_state(child->slot,
+	    child->leaving == LEAVING_NOT ? BOARD_BUSY : BOARD_DRAINING);
 	next = app->serve(app->ctx, fd);
 	pool_board_end(child->slot, mono_ns());
 	return next;
@@ -119,19 +118,6 @@ void pool_serve_expire(struct loop *loop)
 	}
 }
 
-bool pool_serve_give(struct loop *loop, struct conn *conn)
-{
-	int64_t deadline_ns =
-	    conn->state == CONN_WAITING ? conn->deadline_ns : PASS_KEPT;
-
-	if (!pool_pass_give(&loop->child->pass, conn->fd, deadline_ns))
-		return false;
-	/* Closing alone does not take out of the set what lives on. */
-	pool_loop_unwatch(loop, conn->fd);
-	drop(loop, conn);
-	return true;
-}
-
 void pool_serve_finish_kept(struct loop *loop)
 {
 	struct conn *conn;
@@ -140,9 +126,6 @@ void pool_serve_finish_kept(struct loop *loop)
 		conn = pool_conns_oldest(&loop->conns, CONN_KEPT);
 		if (conn == NULL)
 			return;
-		if (pool_child_has_heirs(loop->child) &&
-		    pool_serve_give(loop, conn))
-			continue;
 		if (peek(conn->fd) == PEEK_BYTES)
 			conn_serve(loop, conn);
 		else
@@ -204,7 +187,7 @@ static struct conn *hold(struct loop *loop, int fd, int64_t deadline_ns)
 	static struct log_rate rate;
 	struct conn *conn = pool_conns_add(&loop->conns, fd, deadline_ns);
 
-	/* listen_adjust() saw a free entry, and a turn accepts only once. */
+	/* Who gets here saw a free entry. */
 	BUG_ON(conn == NULL);
 	if (pool_loop_watch(loop, fd, EPOLLIN | EPOLLRDHUP,
 		pool_conns_tag(&loop->conns, conn)))
@@ -221,30 +204,9 @@ static void serve_new(struct loop *loop, int fd)
 
 	if (serve(loop, fd) == POOL_CLOSED)
 		return;
-	conn = hold(loop, fd, PASS_KEPT);
+	conn = hold(loop, fd, HANDOVER_USED);
 	if (conn != NULL)
 		keep(loop, conn);
-}
-
-/* Mostly the request is here already, and the connection is closed after it:
- * then the set never hears of it. */
-static void take_in(struct loop *loop, int fd, int64_t deadline_ns)
-{
-	struct conn *conn;
-
-	switch (peek(fd)) {
-	case PEEK_BYTES:
-		serve_new(loop, fd);
-		break;
-	case PEEK_NOTHING:
-		conn = hold(loop, fd, deadline_ns);
-		if (conn != NULL && deadline_ns == PASS_KEPT)
-			keep(loop, conn);
-		break;
-	case PEEK_GONE:
-		close(fd);
-		break;
-	}
 }
 
 bool pool_serve_accept(struct loop *loop)
@@ -266,23 +228,117 @@ bool pool_serve_accept(struct loop *loop)
 		    "a connection was refused: its peer is not in "
 		    "listen.allowed_clients or listen.allowed_uids");
 		close(fd);
-	} else if (!socket_prepare(loop, fd)) {
+		return true;
+	}
+	if (!socket_prepare(loop, fd)) {
 		close(fd);
-	} else {
-		take_in(loop, fd, deadline_in_ms(group->io_timeout_ms));
+		return true;
+	}
+	/* Mostly the request is here already, and the connection is closed
+	 * after it: then the set never hears of it. */
+	switch (peek(fd)) {
+	case PEEK_BYTES:
+		serve_new(loop, fd);
+		break;
+	case PEEK_NOTHING:
+		(void)hold(loop, fd, deadline_in_ms(group->io_timeout_ms));
+		break;
+	case PEEK_GONE:
+		close(fd);
+		break;
 	}
 	return true;
 }
 
-bool pool_serve_take(struct loop *loop)
-{
-	int64_t deadline_ns = PASS_KEPT;
-	int fd = pool_pass_take(&loop->child->pass, &deadline_ns);
+/* ---- from one child to another ------------------------------------------- */
 
-	if (fd < 0) {
-		accept_failed(loop, errno);
+/* A connection that another child has accepted, and perhaps served on.  True
+ * when it had a request. */
+static bool adopt(struct loop *loop, int fd, int64_t deadline_ns)
+{
+	struct conn *conn;
+
+	if (!socket_prepare(loop, fd)) {
+		close(fd);
 		return false;
 	}
-	take_in(loop, fd, deadline_ns);
+	switch (peek(fd)) {
+	case PEEK_BYTES:
+		serve_new(loop, fd);
+		return true;
+	case PEEK_NOTHING:
+		conn = hold(loop, fd, deadline_ns);
+		if (conn != NULL && deadline_ns == HANDOVER_USED)
+			keep(loop, conn);
+		return false;
+	case PEEK_GONE:
+		close(fd);
+		return false;
+	}
+	return false;
+}
+
+/*
+ * A few at once, and then a pause, so that the others get theirs: who is faster
+ * than all of them is alone with all of them later.  More at once the more it
+ * has: alone, it takes 256 in some 40 turns.  One with a request is work enough
+ * for one turn, and no reason to pause.
+ */
+bool pool_serve_take(struct loop *loop)
+{
+	uint32_t held =
+	    loop->conns.size - pool_conns_count(&loop->conns, CONN_FREE);
+	int64_t deadline_ns;
+	bool some = false;
+	int fd;
+
+	for (uint32_t i = 0; i <= held / 8; i++) {
+		if (pool_child_is_spent(loop->child) ||
+		    pool_conns_count(&loop->conns, CONN_FREE) == 0)
+			break;
+		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
+		if (fd < 0)
+			break;
+		some = true;
+		if (adopt(loop, fd, deadline_ns))
+			return true;
+	}
+	loop->take_ns = deadline_in_ms(1);
+	return some;
+}
+
+bool pool_serve_give_one(struct loop *loop, struct conn *conn)
+{
+	int64_t deadline_ns =
+	    conn->state == CONN_WAITING ? conn->deadline_ns : HANDOVER_USED;
+
+	if (!pool_handover_give(&loop->child->handover, conn->fd, deadline_ns))
+		return false;
+	/* It lives on: closing our end takes it out of no set. */
+	pool_loop_unwatch(loop, conn->fd);
+	drop(loop, conn);
 	return true;
+}
+
+static bool give_all(struct loop *loop, enum conn_state state)
+{
+	struct conn *conn;
+
+	while ((conn = pool_conns_oldest(&loop->conns, state)) != NULL)
+		if (!pool_serve_give_one(loop, conn))
+			return false;
+	return true;
+}
+
+bool pool_serve_give(struct loop *loop)
+{
+	static struct log_rate rate;
+
+	if (give_all(loop, CONN_WAITING) && give_all(loop, CONN_KEPT))
+		return true;
+	if (errno != EAGAIN)
+		log_limited(&rate, LOG_LEVEL_WARNING,
+		    "cannot hand connections over: %s; serving on them",
+		    strerror(errno));
+	return false;
 }

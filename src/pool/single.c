@@ -47,21 +47,26 @@ static bool prepare(
 
 static int run(struct single *single, const struct pool_conf *conf)
 {
-	const struct birth birth = {.generation = 1};
+	const struct birth birth = {.serial = 1, .generation = 1};
 	struct board_slot *slot = pool_board_slot(single->heritage.board, 0);
 	struct pool_child child = {
+	    .from = &single->heritage,
 	    .group = conf->groups,
 	    .birth = &birth,
+	    .board = single->heritage.board,
 	    .slot = slot,
 	    .lifeline_fd = single->lifeline[0],
 	    .report_fd = single->reports,
 	    .signal_fd = -1,
-	    .pass = PASS_NONE,
+	    .handover = HANDOVER_NONE,
+	    .turns_fd = -1,
 	};
 	char why[256];
 	int code;
 
-	pool_board_born(slot, birth.generation, mono_ns());
+	pool_board_born(slot, &(struct board_birth){.serial = birth.serial,
+				  .generation = birth.generation,
+				  .started_ns = mono_ns()});
 	log_set_role(conf->groups->name);
 	pool_signals_child();
 	code = pool_child_live(&single->heritage, &child);
@@ -78,8 +83,11 @@ int pool_single(const struct pool_conf *conf)
 	int code = EX_SOFTWARE;
 
 	BUG_ON(conf->ngroups != 1 || conf->groups->max_requests != 0);
-	single.heritage = (struct heritage){
-	    .conf = conf, .ident = &single.ident, .master = 0};
+	single.heritage = (struct heritage){.conf = conf,
+	    .ident = &single.ident,
+	    .master = 0,
+	    .turns_fd = -1,
+	    .handover = {HANDOVER_NONE}};
 	/* As a master does before it forks: nothing may kill us by halves. */
 	pool_signals_master();
 	if (prepare(&single, conf, &err))

@@ -244,7 +244,10 @@ static int command_run(
 
 	if (!arguments_sort(ctl, command, argc, argv))
 		return EX_USAGE;
-	if (!settings_load(ctl->conf_path, &ctl->settings, &err))
+	/* A reload of wrong settings is the master's to refuse: it is there
+	 * that the reason is kept for others. */
+	if (!settings_load(ctl->conf_path, &ctl->settings, &err) &&
+	    (command->run != ctl_reload || ctl->settings.global.pid[0] == '\0'))
 		return ctl_fail(EX_CONFIG, "%s", err.text);
 	actor_name(ctl->actor, sizeof(ctl->actor));
 	code = command->run(ctl);

@@ -39,8 +39,8 @@ struct monitor {
 	struct metrics metrics;
 };
 
-struct monitor *monitor_new(
-    const struct settings *settings, const struct sale_table *table)
+struct monitor *monitor_new(const struct settings *settings,
+    const struct sale_table *table, const struct snapshot_start *start)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 
@@ -50,8 +50,7 @@ struct monitor *monitor_new(
 	monitor->snapshot = (struct snapshot){
 	    .settings = settings,
 	    .table = table,
-	    .start_time = wall_now().us / US_PER_S,
-	    .start_ns = mono_ns(),
+	    .start = *start,
 	};
 	return monitor;
 }
@@ -258,7 +257,7 @@ static enum pool_next monitor_serve(void *ctx, int fd)
 	    strv_eq(fcgi_param(monitor->fcgi, "REQUEST_METHOD"), STRV("HEAD"));
 	response_put(&response, &reply, head);
 	return fcgi_finish(monitor->fcgi, strbuf_view(&response),
-		   pool_child_may_keep(monitor->child))
+		   !pool_child_draining(monitor->child))
 		   ? POOL_KEEP
 		   : POOL_CLOSED;
 }

@@ -9,14 +9,15 @@
 
 #include "pool/pool.h"
 #include "prog/settings.h"
+#include "prog/snapshot.h"
 #include "sale/table.h"
 
 struct monitor;
 
-/* All borrowed; `table` is shared memory.  The pool's start is now.  NULL when
- * memory is out. */
-struct monitor *monitor_new(
-    const struct settings *settings, const struct sale_table *table);
+/* All borrowed but `start`; `table` is shared memory.  NULL when memory is
+ * out. */
+struct monitor *monitor_new(const struct settings *settings,
+    const struct sale_table *table, const struct snapshot_start *start);
 void monitor_free(struct monitor **monitor);
 struct pool_app monitor_app(struct monitor *monitor);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings: one table (settings.c) of name, type, range, unit, default,
+ * The settings: one table (settings_table.c) of name, type, range, unit, default,
  * reloadable and description, from which the parser, -tt, the commented
  * conf/flashgate.conf and the manual page all come.  Plain values; read once,
  * before anything is forked.  Any process.
@@ -116,6 +116,13 @@ void settings_defaults(struct settings *out);
  */
 bool settings_load(
     const char *path, struct settings *out, struct err *err) ATTR_MUSTUSE;
+
+/*
+ * Gives `next` the values of `in_force` wherever a change takes a restart, and
+ * tells which of them had changed.
+ */
+void settings_hold(struct settings *next, const struct settings *in_force,
+    void (*tell)(void *ctx, const struct setting *setting), void *ctx);
 
 /* The effective settings as a file (-tt); secrets as "(set)" or empty. */
 void settings_dump(const struct settings *settings, FILE *out);

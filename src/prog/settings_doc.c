@@ -172,7 +172,8 @@ void settings_write_conf(FILE *out)
 	char range[128];
 
 	fputs("; flashgate.conf: every setting, with its default.  Made from "
-	      "the table in\n; src/prog/settings.c; see flashgate.conf(5).  "
+	      "the table in\n; src/prog/settings_table.c; see "
+	      "flashgate.conf(5).  "
 	      "Durations: 500ms, 2s, 5m, 1h,\n; 1d; a bare number is seconds.  "
 	      "An unknown key is an error.\n",
 	    out);

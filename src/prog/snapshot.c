@@ -34,22 +34,38 @@ static size_t workers_find(const struct pool_child *child)
 		if (strcmp(pool_status_group(child, i)->name,
 			SNAPSHOT_WORKERS) == 0)
 			return i;
-	BUG("a pool without workers");
+	return SIZE_MAX;
+}
+
+/* NULL: a pool without workers, see --services. */
+static const struct pool_group *workers_group(const struct snapshot *snapshot)
+{
+	return snapshot->workers == SIZE_MAX
+		   ? NULL
+		   : pool_status_group(snapshot->child, snapshot->workers);
+}
+
+struct snapshot_start snapshot_start_now(void)
+{
+	return (struct snapshot_start){
+	    .time = wall_now().us / US_PER_S, .mono_ns = mono_ns()};
 }
 
 bool snapshot_open(
     struct snapshot *snapshot, struct pool_child *child, struct err *err)
 {
 	size_t slots = pool_status_slots(child);
+	const struct pool_group *workers;
 
 	snapshot->child = child;
 	snapshot->workers = workers_find(child);
+	workers = workers_group(snapshot);
 	snapshot->memory = pool_child_area(child);
 	snapshot->told_ns = calloc(slots, sizeof(*snapshot->told_ns));
 	snapshot->processes = calloc(slots, sizeof(*snapshot->processes));
 	snapshot->sampled_ns = mono_ns();
-	pool_queue_open(&snapshot->probe,
-	    pool_status_group(child, snapshot->workers)->listen_fd);
+	pool_queue_open(
+	    &snapshot->probe, workers != NULL ? workers->listen_fd : -1);
 	if (snapshot->told_ns != NULL && snapshot->processes != NULL)
 		return true;
 	err_set_errno(err, "a status of %zu children", slots);
@@ -150,9 +166,8 @@ void snapshot_sample(struct snapshot *snapshot)
 		active += is_active(&view);
 		slow_look(snapshot, slot - 1, &view, now_ns);
 	}
-	is_full =
-	    active >=
-	    pool_status_group(snapshot->child, snapshot->workers)->max_children;
+	is_full = workers_group(snapshot) != NULL &&
+		  active >= workers_group(snapshot)->max_children;
 	peak(&memory->active_peak, active);
 	if (queue.known)
 		peak(&memory->queue_peak, queue.depth);
@@ -348,8 +363,8 @@ void snapshot_status(
 	*status = (struct status){
 	    .pool = "www",
 	    .manager = managers[snapshot->settings->www.pm],
-	    .start_time = snapshot->start_time,
-	    .start_since = (mono_ns() - snapshot->start_ns) / NS_PER_S,
+	    .start_time = snapshot->start.time,
+	    .start_since = (mono_ns() - snapshot->start.mono_ns) / NS_PER_S,
 	    .accepted = (int64_t)accepted,
 	    .queue = queue.known ? queue.depth : STATUS_NA,
 	    .queue_limit = queue.known ? queue.limit : STATUS_NA,

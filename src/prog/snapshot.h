@@ -26,13 +26,19 @@ struct snapshot_memory {
 	uint64_t slow;
 };
 
+/* When the master began: it survives reloads. */
+struct snapshot_start {
+	int64_t time; /* seconds since 1970 */
+	int64_t mono_ns;
+};
+struct snapshot_start snapshot_start_now(void);
+
 struct snapshot {
 	const struct settings *settings;
 	const struct sale_table *table;
-	int64_t start_time; /* of the master, seconds since 1970 */
-	int64_t start_ns; /* monotonic */
+	struct snapshot_start start;
 	struct pool_child *child; /* from here on: the child's own */
-	size_t workers; /* number of their group */
+	size_t workers; /* number of their group; SIZE_MAX: none */
 	struct pool_queue_probe probe;
 	struct snapshot_memory *memory;
 	int64_t sampled_ns;

@@ -351,7 +351,7 @@ static bool request_end(struct worker *worker, struct strv response,
 {
 	int64_t taken_ns;
 	/* Nothing to send: the shopper has gone, and so has the connection. */
-	bool keep = outcome->status != 0 && pool_child_may_keep(worker->child);
+	bool keep = outcome->status != 0 && !pool_child_draining(worker->child);
 
 	pool_child_show_user(worker->child, customer_view(&outcome->who));
 	pool_child_phase(worker->child, PHASE_REPLY, mono_ns());

@@ -5,10 +5,11 @@ it_tests = \
 	%reldir%/ctl.it \
 	%reldir%/fronts.it \
 	%reldir%/kill.it \
-	%reldir%/modes.it \
-	%reldir%/params.it \
 	%reldir%/logs.it \
+	%reldir%/modes.it \
 	%reldir%/monitor.it \
+	%reldir%/params.it \
+	%reldir%/reload.it \
 	%reldir%/roundtrips.it \
 	%reldir%/rush.it \
 	%reldir%/sockets.it \
@@ -19,7 +20,9 @@ TESTS += $(it_tests)
 EXTRA_DIST += %reldir%/lib.sh
 EXTRA_DIST += scripts/stack scripts/fronts.sh scripts/prepare.sh scripts/check-history
 tests/it/api.log tests/it/ctl.log tests/it/fronts.log tests/it/kill.log \
-tests/it/modes.log tests/it/params.log tests/it/roundtrips.log tests/it/rush.log tests/it/sockets.log tests/it/startup.log tests/it/stuffed.log: \
+tests/it/modes.log tests/it/params.log tests/it/reload.log \
+tests/it/roundtrips.log tests/it/rush.log tests/it/sockets.log \
+tests/it/startup.log tests/it/stuffed.log: \
 	flashgate flashgatectl flashgate-rush
 tests/it/modes.log: tests/lib/as-systemd
 tests/it/params.log tests/it/sockets.log: tests/lib/fcgi-get

@@ -24,7 +24,7 @@ unit_tests += %reldir%/test_listen_tcp
 %canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
 %canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-pool_rig = %reldir%/rig.c %reldir%/rig.h
+pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_reload.c
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
@@ -69,3 +69,12 @@ unit_tests += %reldir%/test_queue
 %canon_reldir%_test_queue_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_queue_SOURCES = %reldir%/test_queue.c
 %canon_reldir%_test_queue_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+unit_tests += %reldir%/test_reload
+%canon_reldir%_test_reload_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_reload_SOURCES = %reldir%/test_reload.c
+%canon_reldir%_test_reload_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_renew
+%canon_reldir%_test_renew_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
+%canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)

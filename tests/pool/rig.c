@@ -27,8 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTE(field) __atomic_add_fetch(&(field), 1, __ATOMIC_SEQ_CST)
-
 void rig_pause_ms(int ms)
 {
 	const struct timespec wait = {
@@ -54,7 +52,7 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct rig *rig = ctx;
 	struct rig_stage *stage = rig->stage;
-	int n = NOTE(stage->births);
+	int n = RIG_NOTE(stage->births);
 
 	if (n <= RIG_PIDS)
 		RIG_SET(stage->pids[n - 1], getpid());
@@ -70,8 +68,11 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 	case RIG_OPEN_CRASHES:
 		kill(getpid(), SIGKILL);
 		return false;
+	case RIG_OPEN_HANGS:
+		for (;;)
+			rig_pause_ms(1000);
 	default:
-		NOTE(stage->opens);
+		RIG_NOTE(stage->opens);
 		return true;
 	}
 }
@@ -80,21 +81,31 @@ static void app_close(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->closes);
+	RIG_NOTE(rig->stage->closes);
 }
 
 static void app_idle(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->idles);
+	RIG_NOTE(rig->stage->idles);
+}
+
+static bool ticker_open(void *ctx, struct pool_child *child, struct err *err)
+{
+	struct rig *rig = ctx;
+
+	if (pool_child_turn(child))
+		RIG_NOTE(rig->stage->turns);
+	return app_open(ctx, child, err);
 }
 
 static int64_t app_tick(void *ctx)
 {
 	struct rig *rig = ctx;
-	int n = NOTE(rig->stage->ticks);
+	int n = RIG_NOTE(rig->stage->ticks);
 
+	RIG_SET(rig->stage->ticker, getpid());
 	if (n <= (int)ARRAY_LEN(rig->stage->tick_ns))
 		RIG_SET(rig->stage->tick_ns[n - 1], mono_ns());
 	return 50;
@@ -164,15 +175,15 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 
 	snprintf(word, 32, "ok");
 	if (strcmp(line, "hold") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		while (!RIG_GET(stage->release))
 			rig_pause_ms(2);
 	} else if (strcmp(line, "hang") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		for (;;)
 			rig_pause_ms(1000);
 	} else if (strcmp(line, "slow") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		rig_pause_ms(300);
 	} else if (strcmp(line, "crash") == 0) {
 		kill(getpid(), SIGKILL);
@@ -197,7 +208,7 @@ static enum pool_next app_serve(void *ctx, int fd)
 	char line[32] = "", word[32], answer[96];
 	int n;
 
-	NOTE(rig->stage->serves);
+	RIG_NOTE(rig->stage->serves);
 	if (!line_read(fd, line, sizeof(line))) {
 		close(fd);
 		return POOL_CLOSED;
@@ -207,7 +218,7 @@ static enum pool_next app_serve(void *ctx, int fd)
 	    (long)getpid(), pool_child_index(rig->child), draining);
 	if (write(fd, answer, (size_t)n) == n && strcmp(line, "bye") != 0 &&
 	    strcmp(line, "dup") != 0 &&
-	    (pool_child_may_keep(rig->child) || RIG_GET(rig->stage->naive)))
+	    (!draining || RIG_GET(rig->stage->naive)))
 		return POOL_KEEP;
 	if (strcmp(line, "dup") == 0 && dup(fd) < 0)
 		return POOL_KEEP;
@@ -221,7 +232,7 @@ static void master_ready(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->ready);
+	RIG_NOTE(rig->stage->ready);
 }
 
 void rig_init(struct rig *rig, unsigned children)
@@ -243,8 +254,10 @@ void rig_init(struct rig *rig, unsigned children)
 	    .idle = app_idle,
 	    .close = app_close,
 	    .ctx = rig};
-	rig->ticker = (struct pool_app){
-	    .open = app_open, .tick = app_tick, .close = app_close, .ctx = rig};
+	rig->ticker = (struct pool_app){.open = ticker_open,
+	    .tick = app_tick,
+	    .close = app_close,
+	    .ctx = rig};
 	rig->groups[0] = (struct pool_group){.name = "worker",
 	    .app = &rig->app,
 	    .max_children = children,

@@ -201,12 +201,19 @@ START_TEST(test_reloading_has_a_time)
 
 	environment(0);
 	pool_notify_open(&notify);
+	/* A start that is not done yet is no reload, whoever asks for one. */
+	pool_notify_reloading(&notify);
+	pool_notify_reloaded(&notify);
+	pool_notify_ready(&notify);
+	await_heard("READY=1", text, sizeof(text));
 	pool_notify_reloading(&notify);
 	await_heard("RELOADING=1", text, sizeof(text));
 	ck_assert_int_eq(
 	    sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%lld", &usec), 1);
 	ck_assert_int_le(usec, mono_ns() / 1000);
 	ck_assert_int_gt(usec, mono_ns() / 1000 - INT64_C(60000000));
+	pool_notify_reloaded(&notify);
+	await_heard("READY=1", text, sizeof(text));
 	pool_notify_close(&notify);
 }
 END_TEST

@@ -142,7 +142,9 @@ START_TEST(test_board_life_of_a_slot)
 	pool_board_view(board, 3, &view);
 	ck_assert_int_eq(view.state, BOARD_EMPTY);
 
-	pool_board_born(slot, 7, 123);
+	pool_board_born(
+	    slot, &(struct board_birth){
+		      .serial = 7, .generation = 2, .started_ns = 123});
 	pool_board_set_pid(slot, 4711);
 	pool_board_begin(slot, 1);
 	pool_board_begin(slot, 1);
@@ -150,7 +152,8 @@ START_TEST(test_board_life_of_a_slot)
 	pool_board_set_why(slot, "no more tea");
 	pool_board_view(board, 3, &view);
 	ck_assert_int_eq(view.pid, 4711);
-	ck_assert_uint_eq(view.generation, 7);
+	ck_assert_uint_eq(view.serial, 7);
+	ck_assert_uint_eq(view.generation, 2);
 	ck_assert_int_eq(view.state, BOARD_BUSY);
 	ck_assert_uint_eq(view.requests, 2);
 	ck_assert_int_eq(view.started_ns, 123);
@@ -160,7 +163,9 @@ START_TEST(test_board_life_of_a_slot)
 
 	/* The next child begins at 0; the slot's total never goes back. */
 	pool_board_buried(slot);
-	pool_board_born(slot, 9, 456);
+	pool_board_born(
+	    slot, &(struct board_birth){
+		      .serial = 9, .generation = 3, .started_ns = 456});
 	pool_board_begin(slot, 1);
 	pool_board_view(board, 3, &view);
 	ck_assert_uint_eq(view.requests, 1);
@@ -171,7 +176,7 @@ START_TEST(test_board_life_of_a_slot)
 	/* Nobody else's slot was touched. */
 	for (size_t i = 0; i < 5; i++) {
 		pool_board_view(board, i, &view);
-		ck_assert(i == 3 || view.generation == 0);
+		ck_assert(i == 3 || view.serial == 0);
 	}
 	pool_board_free(&board);
 	ck_assert_ptr_null(board);
@@ -187,7 +192,9 @@ START_TEST(test_board_shows_the_request_at_hand)
 	struct board_view view;
 	struct board_text text;
 
-	pool_board_born(slot, 1, 10);
+	pool_board_born(
+	    slot, &(struct board_birth){
+		      .serial = 1, .generation = 1, .started_ns = 10});
 	pool_board_begin(slot, 1000);
 	pool_board_view(board, 1, &view);
 	ck_assert_uint_eq(view.phase, 1);
@@ -225,7 +232,9 @@ START_TEST(test_board_shows_the_request_at_hand)
 	pool_board_text(board, 1, &text);
 	ck_assert_str_eq(text.user, "");
 	pool_board_buried(slot);
-	pool_board_born(slot, 2, 20);
+	pool_board_born(
+	    slot, &(struct board_birth){
+		      .serial = 2, .generation = 1, .started_ns = 20});
 	pool_board_view(board, 1, &view);
 	ck_assert_int_eq(view.request_ns, 0);
 	pool_board_text(board, 1, &text);
@@ -247,9 +256,13 @@ START_TEST(test_board_areas_are_kept_and_do_not_overlap)
 			ck_assert_int_eq(area[k], 0);
 		memset(area, (int)i + 1, 100);
 	}
-	pool_board_born(pool_board_slot(board, 1), 1, 1);
+	pool_board_born(pool_board_slot(board, 1),
+	    &(struct board_birth){
+		.serial = 1, .generation = 1, .started_ns = 1});
 	pool_board_buried(pool_board_slot(board, 1));
-	pool_board_born(pool_board_slot(board, 1), 2, 2);
+	pool_board_born(pool_board_slot(board, 1),
+	    &(struct board_birth){
+		.serial = 2, .generation = 1, .started_ns = 2});
 	for (size_t i = 0; i < 3; i++)
 		for (size_t k = 0; k < 100; k++)
 			ck_assert_int_eq(
@@ -348,11 +361,13 @@ static void master_make(struct master *master, struct master_child children[2],
 	*master = (struct master){.children = children, .nchildren = 2};
 	master->heritage.board = pool_board_new(1, 2, 0);
 	ck_assert_ptr_nonnull(master->heritage.board);
-	master->groups[0] =
+	master->serving = &master->generations[0];
+	master->other = &master->generations[1];
+	master->serving->groups[0] =
 	    (struct master_group){.conf = group, .alive = 1, .starting = 1};
-	pool_policy_init(&master->groups[0].policy);
+	pool_policy_init(&master->serving->groups[0].policy);
 	children[0] = (struct master_child){
-	    .pid = 4711, .birth = {.slot = 0, .generation = 7}};
+	    .pid = 4711, .birth = {.slot = 0, .serial = 7}};
 	children[1] = (struct master_child){.birth = {.slot = 1}};
 }
 
@@ -380,13 +395,13 @@ START_TEST(test_report_is_gossip_until_it_fits)
 		pool_spawn_heard(&master, &gossip[i]);
 		ck_assert(!children[0].ready && !children[0].leaving);
 		ck_assert(!children[1].ready && !children[1].leaving);
-		ck_assert_uint_eq(master.groups[0].starting, 1);
+		ck_assert_uint_eq(master.serving->groups[0].starting, 1);
 	}
 	/* The truth counts, and counts once. */
 	for (int i = 0; i < 2; i++) {
 		pool_spawn_heard(&master, &report);
 		ck_assert(children[0].ready);
-		ck_assert_uint_eq(master.groups[0].starting, 0);
+		ck_assert_uint_eq(master.serving->groups[0].starting, 0);
 	}
 	report.kind = REPORT_LEAVING;
 	pool_spawn_heard(&master, &report);
@@ -407,10 +422,10 @@ START_TEST(test_burial_of_a_stranger_is_none)
 	children[0].leaving = true;
 	master.stop.state = STOP_GRACEFUL;
 	pool_spawn_bury(&master, 4712, 0);
-	ck_assert_uint_eq(master.groups[0].alive, 1);
+	ck_assert_uint_eq(master.serving->groups[0].alive, 1);
 	pool_spawn_bury(&master, 4711, 0);
-	ck_assert_uint_eq(master.groups[0].alive, 0);
-	ck_assert_uint_eq(master.groups[0].starting, 0);
+	ck_assert_uint_eq(master.serving->groups[0].alive, 0);
+	ck_assert_uint_eq(master.serving->groups[0].starting, 0);
 	ck_assert_int_eq(children[0].pid, 0);
 	pool_board_deaths(master.heritage.board, 0, &deaths);
 	ck_assert_uint_eq(deaths.by_exit[0], 1);

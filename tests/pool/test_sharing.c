@@ -4,8 +4,9 @@
 
 #include "unit.h"
 
-#include "pool/pass.h"
+#include "pool/handover.h"
 #include "pool/rig.h"
+#include "pool/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 /* ---- the parts ------------------------------------------------------------ */
 
 static const struct {
-	unsigned kept, others, idle, surplus;
+	unsigned held, others, idle, surplus;
 } surplus_rows[] = {
     {0, 0, 0, 0},
     {0, 0, 4, 0},
@@ -33,7 +34,7 @@ static const struct {
 
 START_TEST(test_surplus)
 {
-	ck_assert_uint_eq(pool_pass_surplus(surplus_rows[_i].kept,
+	ck_assert_uint_eq(pool_handover_surplus(surplus_rows[_i].held,
 			      surplus_rows[_i].others, surplus_rows[_i].idle),
 	    surplus_rows[_i].surplus);
 }
@@ -41,61 +42,58 @@ END_TEST
 
 START_TEST(test_a_gift_is_the_same_connection)
 {
-	struct pass pass = PASS_NONE;
+	struct handover pass = HANDOVER_NONE;
 	struct err err = ERR_INIT;
 	int64_t deadline_ns;
 	int pair[2], taken;
 	char byte = 0;
 
-	ck_assert(!pool_pass_give(&pass, 0, PASS_KEPT));
-	ck_assert_int_eq(pool_pass_take(&pass, &deadline_ns), -1);
-	ck_assert(pool_pass_open(&pass, &err));
-	ck_assert_int_eq(pool_pass_take(&pass, &deadline_ns), -1);
+	ck_assert(pool_handover_open(&pass, &err));
+	ck_assert_int_eq(pool_handover_take(&pass, &deadline_ns), -1);
 	ck_assert_int_eq(errno, EAGAIN);
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	ck_assert(pool_pass_give(&pass, pair[0], PASS_KEPT));
-	ck_assert(pool_pass_give(&pass, pair[0], 4711));
+	ck_assert(pool_handover_give(&pass, pair[0], HANDOVER_USED));
+	ck_assert(pool_handover_give(&pass, pair[0], 4711));
 	close(pair[0]);
-	taken = pool_pass_take(&pass, &deadline_ns);
+	taken = pool_handover_take(&pass, &deadline_ns);
 	ck_assert_int_ge(taken, 0);
-	ck_assert_int_eq(deadline_ns, PASS_KEPT);
+	ck_assert_int_eq(deadline_ns, HANDOVER_USED);
 	ck_assert_int_eq(fcntl(taken, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(write(taken, "x", 1), 1);
 	ck_assert_int_eq(read(pair[1], &byte, 1), 1);
 	ck_assert_int_eq(byte, 'x');
 	close(taken);
-	taken = pool_pass_take(&pass, &deadline_ns);
+	taken = pool_handover_take(&pass, &deadline_ns);
 	ck_assert_int_eq(deadline_ns, 4711);
 	close(taken);
 	/* The last descriptor: now the peer sees the end. */
 	ck_assert_int_eq(read(pair[1], &byte, 1), 0);
 	close(pair[1]);
-	pool_pass_close(&pass);
-	ck_assert_int_eq(pass.take_fd, -1);
+	pool_handover_close(&pass);
 }
 END_TEST
 
 /* What does not fit is refused at once, and stays with the giver. */
 START_TEST(test_a_full_socket_refuses)
 {
-	struct pass pass = PASS_NONE;
+	struct handover pass = HANDOVER_NONE;
 	struct err err = ERR_INIT;
 	int64_t deadline_ns;
 	unsigned n = 0, back = 0;
 	int fd;
 
-	ck_assert(pool_pass_open(&pass, &err));
-	while (n < 100000 && pool_pass_give(&pass, STDIN_FILENO, n))
+	ck_assert(pool_handover_open(&pass, &err));
+	while (n < 100000 && pool_handover_give(&pass, STDIN_FILENO, n))
 		n++;
 	ck_assert_uint_ge(n, 100); /* at least a child's connections */
 	ck_assert_uint_lt(n, 100000);
-	while ((fd = pool_pass_take(&pass, &deadline_ns)) >= 0) {
+	while ((fd = pool_handover_take(&pass, &deadline_ns)) >= 0) {
 		ck_assert_int_eq(deadline_ns, back++);
 		close(fd);
 	}
 	ck_assert_uint_eq(back, n);
-	pool_pass_close(&pass);
+	pool_handover_close(&pass);
 }
 END_TEST
 
@@ -178,7 +176,7 @@ START_TEST(test_kept_connections_outlive_their_child)
 	silent = rig_connect(&rig);
 	for (int i = 0; i < 2; i++) {
 		gone[i] = RIG_GET(rig.stage->pids[i]);
-		ck_assert_int_eq(kill(gone[i], SIGTERM), 0);
+		ck_assert_int_eq(kill(gone[i], SIGNALS_RETIRE_NUMBER), 0);
 		/* Also amid the change. */
 		for (int k = 0; k < CONNS; k++)
 			ck_assert_int_gt(rig_ask_on(fds[k], "pid"), 0);
