@@ -29,6 +29,11 @@ unit_tests += %reldir%/test_fcgi_broken
 %canon_reldir%_test_fcgi_broken_SOURCES = %reldir%/test_fcgi_broken.c $(fcgi_rig)
 %canon_reldir%_test_fcgi_broken_LDADD = $(fcgi_test_libs)
 
+unit_tests += %reldir%/test_fcgi_records
+%canon_reldir%_test_fcgi_records_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_fcgi_records_SOURCES = %reldir%/test_fcgi_records.c $(fcgi_rig)
+%canon_reldir%_test_fcgi_records_LDADD = $(fcgi_test_libs)
+
 unit_tests += %reldir%/test_fcgi_answer
 %canon_reldir%_test_fcgi_answer_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_fcgi_answer_SOURCES = %reldir%/test_fcgi_answer.c $(fcgi_rig)
