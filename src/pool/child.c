@@ -7,10 +7,10 @@
 
 #include "pool/child.h"
 #include "pool/loop.h"
-#include "pool/policy.h"
 #include "pool/report.h"
 #include "pool/rights.h"
 #include "pool/signals.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -90,6 +90,7 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	    .slot = (uint32_t)child->birth->slot,
 	    .serial = child->birth->serial,
 	    .pid = (int32_t)getpid(),
+	    .cause = child->wear.cause,
 	};
 
 	/* EPIPE: the master is dead, which the lifeline says better. */
@@ -202,12 +203,12 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	    .signal_fd = -1,
 	    .handover = from->handover[birth->group],
 	    .turns_fd = from->turns_fd,
-	    .request_limit =
-		pool_policy_request_limit(group->max_requests, birth->index),
 	};
+	const struct wear_limits limits = pool_wear_limits(group, birth->index);
 
 	pool_signals_child();
 	strangers_close(from, group);
 	log_set_role(group->name);
+	pool_wear_open(&child.wear, &limits, mono_ns());
 	_exit(pool_child_live(from, &child));
 }

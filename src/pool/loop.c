@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/loop.h"
+#include "pool/report.h"
 #include "pool/signals.h"
 #include "pool/turns.h"
 #include "base/bug.h"
@@ -195,7 +196,13 @@ int pool_loop_timeout_ms(const struct loop *loop)
 {
 	const struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
 	int64_t first_ns = loop->tick_ns;
+	int64_t wear_ns =
+	    loop->child->leaving == LEAVING_NOT
+		? pool_wear_next_ns(&loop->child->wear, loop->child->requests)
+		: INT64_MAX;
 
+	if (wear_ns < first_ns)
+		first_ns = wear_ns;
 	if (conn != NULL && conn->deadline_ns < first_ns)
 		first_ns = conn->deadline_ns;
 	if (loop->resume_ns != 0 && loop->resume_ns < first_ns)
@@ -281,7 +288,7 @@ unsigned pool_loop_control(
 static void conns_take(
     struct loop *loop, const struct epoll_event *events, int n)
 {
-	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
+	for (int i = 0; i < n; i++) {
 		struct conn *conn;
 
 		if (events[i].data.u64 < TAG_COUNT)
@@ -349,14 +356,16 @@ static void turn(struct loop *loop)
 	conns_take(loop, events, n);
 	/*
 	 * Also when a signal came with it: this wake-up was ours alone, and
-	 * nobody else will be told of that connection.  But not as request
-	 * number limit + 1: who replaces us looks at the socket anew.
+	 * nobody else will be told of that connection.
 	 */
-	if ((may & LOOP_MAY_ACCEPT) != 0 && !pool_child_is_spent(loop->child))
+	if ((may & LOOP_MAY_ACCEPT) != 0)
 		pool_serve_accept(loop);
-	if ((may & LOOP_MAY_TAKE) != 0 && !pool_child_is_spent(loop->child))
+	if ((may & LOOP_MAY_TAKE) != 0)
 		(void)pool_serve_take(loop);
 	pool_serve_expire(loop);
+	/* It serves on until the master tells it to go. */
+	if (pool_wear_turn(&loop->child->wear, loop->child->requests))
+		pool_child_report(loop->child, REPORT_WORN);
 	if (loop->ghost)
 		ghost_banish(loop);
 }
