@@ -10,6 +10,7 @@
 #include "pool/report.h"
 #include "pool/rights.h"
 #include "pool/signals.h"
+#include "pool/turns.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -66,6 +67,12 @@ void pool_child_note(struct pool_child *child, struct strv note)
 void *pool_child_area(const struct pool_child *child)
 {
 	return pool_board_area(child->from->board, child->birth->slot);
+}
+
+bool pool_child_turn(const struct pool_child *child)
+{
+	return pool_turns_take(
+	    child->turns_fd, child->birth->group, child->birth->index);
 }
 
 bool pool_reload_status(
@@ -181,6 +188,8 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 		pool_board_set_why(child->slot, err.text);
 		return EX_SOFTWARE;
 	}
+	/* First, so that whoever hears of it finds it so. */
+	pool_board_set_state(child->slot, BOARD_IDLE);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
 	if (app->close != NULL)

@@ -5,7 +5,6 @@
 #include "pool/loop.h"
 #include "pool/report.h"
 #include "pool/signals.h"
-#include "pool/turns.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -168,11 +167,8 @@ static void sources_adjust(struct loop *loop)
 /* Not while the child whose place we take still ticks. */
 static bool turn_is_ours(struct loop *loop)
 {
-	const struct birth *birth = loop->child->birth;
-
 	if (!loop->my_turn)
-		loop->my_turn = pool_turns_take(
-		    loop->child->turns_fd, birth->group, birth->index);
+		loop->my_turn = pool_child_turn(loop->child);
 	return loop->my_turn;
 }
 

@@ -67,6 +67,12 @@ struct pool_app {
  * reload, max_requests): that one gets the connection.
  */
 bool pool_child_draining(const struct pool_child *child);
+/*
+ * True when nobody else of this group and index may tick: at a reload there are
+ * two, and the one that goes has the turn until it is gone.  For open(), which
+ * runs before the first tick.
+ */
+bool pool_child_turn(const struct pool_child *child) ATTR_MUSTUSE;
 /* 0.. within its group. */
 unsigned pool_child_index(const struct pool_child *child);
 /* mono_ns() when the request at hand began. */

@@ -76,7 +76,6 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct keeper *keeper = ctx;
 
-	(void)child;
 	keeper->gate = wire_gate(keeper->settings, err);
 	keeper->ledger = wire_ledger(keeper->settings, WIRE_SERVER, err);
 	if (keeper->gate == NULL || keeper->ledger == NULL) {
@@ -88,8 +87,10 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 	keeper->reaper =
 	    (struct reaper){&keeper->gate_port, &keeper->ledger_port,
 		keeper->settings->keeper.lease_ms, &clock_system};
-	/* "Ready" is said when we are: the first request finds the sales. */
-	sales_read(keeper);
+	/* "Ready" is said when we are: the first request finds the sales.  At a
+	 * reload they are there, and the keeper that goes still writes them. */
+	if (pool_child_turn(child))
+		sales_read(keeper);
 	return true;
 }
 

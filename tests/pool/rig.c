@@ -92,6 +92,15 @@ static void app_idle(void *ctx)
 	RIG_NOTE(rig->stage->idles);
 }
 
+static bool ticker_open(void *ctx, struct pool_child *child, struct err *err)
+{
+	struct rig *rig = ctx;
+
+	if (pool_child_turn(child))
+		RIG_NOTE(rig->stage->turns);
+	return app_open(ctx, child, err);
+}
+
 static int64_t app_tick(void *ctx)
 {
 	struct rig *rig = ctx;
@@ -283,8 +292,10 @@ void rig_init(struct rig *rig, unsigned children)
 	    .idle = app_idle,
 	    .close = app_close,
 	    .ctx = rig};
-	rig->ticker = (struct pool_app){
-	    .open = app_open, .tick = app_tick, .close = app_close, .ctx = rig};
+	rig->ticker = (struct pool_app){.open = ticker_open,
+	    .tick = app_tick,
+	    .close = app_close,
+	    .ctx = rig};
 	rig->groups[0] = (struct pool_group){.name = "worker",
 	    .app = &rig->app,
 	    .max_children = children,

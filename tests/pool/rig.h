@@ -74,6 +74,7 @@ struct rig_stage {
 	int births; /* all counters below: of all children together */
 	int opens, closes, serves, idles, ticks;
 	int held; /* children inside "hold" or "hang" right now or once */
+	int turns; /* times that a ticker had the turn in open() */
 	pid_t ticker; /* who ticked last */
 	int64_t tick_ns[64];
 	pid_t pids[RIG_PIDS];

@@ -409,6 +409,8 @@ START_TEST(test_one_ticks_at_a_time)
 	ck_assert(!rig_reload(&rig));
 	rig_pause_ms(200);
 	ck_assert_int_le(RIG_GET(rig.stage->ticks), before + 1);
+	/* Nor before it ticks: the keeper's open() reads the sales too. */
+	ck_assert_int_eq(RIG_GET(rig.stage->turns), 1);
 	ck_assert_int_eq(kill(old, SIGCONT), 0);
 	RIG_AWAIT(RIG_GET(rig.stage->ticks) >= before + 4);
 	rig_stop(&rig);
