@@ -190,6 +190,7 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 	}
 	/* First, so that whoever hears of it finds it so. */
 	pool_board_set_state(child->slot, BOARD_IDLE);
+	pool_wear_ready(&child->wear);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
 	if (app->close != NULL)

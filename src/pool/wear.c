@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -80,6 +81,18 @@ static uint64_t rss_read(const struct wear *wear)
 	return getrusage(RUSAGE_SELF, &usage) == 0
 		   ? (uint64_t)usage.ru_maxrss * 1024
 		   : 0;
+}
+
+void pool_wear_ready(struct wear *wear)
+{
+	uint64_t bytes = wear->limits.rss_bytes != 0 ? rss_read(wear) : 0;
+
+	if (bytes <= wear->limits.rss_bytes)
+		return;
+	log_warning("pm.max_rss is %" PRIu64 " bytes, and a child begins with "
+		    "%" PRIu64 ": ignored; set it to several times that",
+	    wear->limits.rss_bytes, bytes);
+	wear->limits.rss_bytes = 0;
 }
 
 static void rss_look(struct wear *wear, uint64_t requests, int64_t now_ns)

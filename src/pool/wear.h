@@ -55,6 +55,12 @@ void pool_wear_open(
     struct wear *wear, const struct wear_limits *limits, int64_t born_ns);
 void pool_wear_close(struct wear *wear);
 
+/*
+ * It is ready, and has its full size but for what requests add.  A limit below
+ * that would replace children for ever: it is said, and not kept.
+ */
+void pool_wear_ready(struct wear *wear);
+
 /* After `requests`: true when the master is to be asked now. */
 bool pool_wear_turn(struct wear *wear, uint64_t requests) ATTR_MUSTUSE;
 /* When the next turn is due though nothing happens; INT64_MAX: never. */

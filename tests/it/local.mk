@@ -9,6 +9,7 @@ it_tests = \
 	%reldir%/modes.it \
 	%reldir%/monitor.it \
 	%reldir%/params.it \
+	%reldir%/recycle.it \
 	%reldir%/reload.it \
 	%reldir%/roundtrips.it \
 	%reldir%/rush.it \
@@ -28,5 +29,5 @@ tests/it/modes.log: tests/lib/as-systemd
 tests/it/params.log tests/it/sockets.log: tests/lib/fcgi-get
 check_PROGRAMS += tests/lib/as-systemd
 tests_lib_as_systemd_SOURCES = tests/lib/as-systemd.c
-tests/it/logs.log tests/it/monitor.log: flashgate flashgatectl flashgate-rush
-tests/it/logs.log tests/it/monitor.log: tests/lib/fcgi-get tests/lib/om-check
+tests/it/logs.log tests/it/monitor.log tests/it/recycle.log: flashgate flashgatectl flashgate-rush
+tests/it/logs.log tests/it/monitor.log tests/it/recycle.log: tests/lib/fcgi-get tests/lib/om-check

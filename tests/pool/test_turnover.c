@@ -124,6 +124,25 @@ START_TEST(test_own_size_is_seen)
 }
 END_TEST
 
+START_TEST(test_limit_below_the_first_size_is_none)
+{
+	const struct wear_limits low = {.rss_bytes = 4096, .requests = 5},
+				 high = {.rss_bytes = UINT64_MAX / 2};
+	struct wear wear;
+
+	pool_wear_open(&wear, &low, mono_ns());
+	pool_wear_ready(&wear);
+	ck_assert(!pool_wear_turn(&wear, 1));
+	ck_assert(pool_wear_turn(&wear, 5));
+	ck_assert_int_eq(wear.cause, BOARD_CAUSE_MAX_REQUESTS);
+	pool_wear_close(&wear);
+	pool_wear_open(&wear, &high, mono_ns());
+	pool_wear_ready(&wear);
+	ck_assert_uint_eq(wear.limits.rss_bytes, high.rss_bytes);
+	pool_wear_close(&wear);
+}
+END_TEST
+
 START_TEST(test_idle_one_is_not_looked_at)
 {
 	const struct wear_limits limits = {
@@ -382,6 +401,7 @@ TESTS_MAIN("pool/turnover", UNIT_TABLE("wear", test_wear, ARRAY_LEN(wears)),
     UNIT("limits", test_limits_of_a_group),
     UNIT("asks", test_asks_once_and_again_later),
     UNIT_TABLE("size", test_own_size_is_seen, 2),
+    UNIT("low", test_limit_below_the_first_size_is_none),
     UNIT("idle", test_idle_one_is_not_looked_at),
     UNIT_TABLE("recycle", test_recycle, ARRAY_LEN(recycles)),
     UNIT("bound", test_recycle_bound),
