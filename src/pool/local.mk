@@ -10,6 +10,7 @@ libpool_a_SOURCES = \
 	%reldir%/handover.c %reldir%/handover.h \
 	%reldir%/ident.c %reldir%/ident.h \
 	%reldir%/inherit.c %reldir%/inherit.h \
+	%reldir%/legacy.c %reldir%/legacy.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
 	%reldir%/master.c %reldir%/master.h \
@@ -34,5 +35,6 @@ libpool_a_SOURCES = \
 	%reldir%/statusfile.c %reldir%/statusfile.h \
 	%reldir%/stop.c %reldir%/stop.h \
 	%reldir%/turns.c %reldir%/turns.h \
+	%reldir%/upgrade.c %reldir%/upgrade.h \
 	%reldir%/wear.c %reldir%/wear.h
 EXTRA_DIST += %reldir%/.may_include

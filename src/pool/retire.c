@@ -269,7 +269,9 @@ int64_t pool_retire_turn(struct master *master)
 {
 	int64_t first_ns = INT64_MAX;
 
-	for (size_t i = 0; i < master->conf->ngroups; i++) {
+	/* When another program serves, those who are left only finish. */
+	for (size_t i = 0; i < master->conf->ngroups && !master->followed;
+	     i++) {
 		first_ns =
 		    earlier(first_ns, worn_turn(master, master->serving, i));
 		first_ns = earlier(first_ns, breaker_look(master, i));

@@ -24,6 +24,8 @@ struct snapshot_memory {
 	uint64_t full; /* times that every worker came to be active */
 	uint64_t full_ns, queued_ns;
 	uint64_t slow;
+	int64_t sampled_ns; /* until when the above was counted; 0: never */
+	bool was_full; /* then */
 };
 
 /* When the master began: it survives reloads. */
@@ -41,10 +43,8 @@ struct snapshot {
 	size_t workers; /* number of their group; SIZE_MAX: none */
 	struct pool_queue_probe probe;
 	struct snapshot_memory *memory;
-	int64_t sampled_ns;
-	bool was_full;
-	int64_t *told_ns; /* by slot: beginning of a request told as slow */
 	struct status_process *processes; /* room for all slots */
+	char last_reload[STATUS_REASON_MAX];
 };
 
 /* False with `err` when memory is out. */
@@ -52,7 +52,7 @@ bool snapshot_open(struct snapshot *snapshot, struct pool_child *child,
     struct err *err) ATTR_MUSTUSE;
 void snapshot_close(struct snapshot *snapshot);
 
-/* A few times a second. */
+/* A few times a second; at any time by one monitor of a pool alone. */
 void snapshot_sample(struct snapshot *snapshot);
 
 /* With `full`, also every worker; valid until the next call. */
