@@ -76,6 +76,9 @@ void pool_child_main(
 int pool_child_live(
     const struct heritage *from, struct pool_child *child) ATTR_MUSTUSE;
 
+/* Siblings that wait for work right now; 0 where nothing can change hands. */
+unsigned pool_child_idle_siblings(const struct pool_child *child);
+
 /* Tells the master; `kind` is an enum report_kind. */
 void pool_child_report(const struct pool_child *child, uint32_t kind);
 
