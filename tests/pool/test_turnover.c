@@ -91,7 +91,8 @@ END_TEST
 
 START_TEST(test_own_size_is_seen)
 {
-	const size_t more = 16u << 20;
+	/* More with the peak: a row before may have raised it (valgrind). */
+	const size_t more = _i == 1 ? 64u << 20 : 16u << 20;
 	const struct wear_limits nothing = {.rss_bytes = 1};
 	struct wear_limits limits = nothing;
 	struct wear wear;
