@@ -190,6 +190,8 @@ void pool_board_deaths(
 	from = &board->groups[group];
 	deaths->births = LOAD(from->births);
 	deaths->stillborn = LOAD(from->stillborn);
+	deaths->grown = LOAD(from->grown);
+	deaths->let_go = LOAD(from->let_go);
 	for (size_t i = 0; i < BOARD_EXIT_CODES; i++)
 		deaths->by_exit[i] = LOAD(from->by_exit[i]);
 	for (size_t i = 0; i < BOARD_SIGNALS; i++)
@@ -230,6 +232,18 @@ void pool_board_count_birth(struct board *board, size_t group)
 {
 	BUG_ON(group >= board->ngroups);
 	ADD_ONE(board->groups[group].births);
+}
+
+void pool_board_count_grown(struct board *board, size_t group, unsigned n)
+{
+	BUG_ON(group >= board->ngroups);
+	STORE(board->groups[group].grown, LOAD(board->groups[group].grown) + n);
+}
+
+void pool_board_count_let_go(struct board *board, size_t group)
+{
+	BUG_ON(group >= board->ngroups);
+	ADD_ONE(board->groups[group].let_go);
 }
 
 void pool_board_count_death(

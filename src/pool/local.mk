@@ -11,6 +11,8 @@ libpool_a_SOURCES = \
 	%reldir%/inherit.c %reldir%/inherit.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
+	%reldir%/manage.c \
+	%reldir%/manager.c %reldir%/manager.h \
 	%reldir%/master.c %reldir%/master.h \
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/peers.c %reldir%/peers.h \

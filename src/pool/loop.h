@@ -70,6 +70,13 @@ int pool_loop_timeout_ms(const struct loop *loop);
 void pool_serve_accept(struct loop *loop);
 /* Takes some connections that a retiring child has given; false: none. */
 bool pool_serve_take(struct loop *loop);
+/*
+ * Of the listening socket, and of the channel, one more that waits is held.  For
+ * who goes while others stay, after it has ceased to watch: a wake-up may have
+ * come to it that nobody else was given, and nobody may be born in its place,
+ * who would look anew.
+ */
+void pool_serve_rescue(struct loop *loop, bool accepted, bool took);
 /* Gives what is held to the others; true when nothing is held any more. */
 bool pool_serve_give(struct loop *loop) ATTR_MUSTUSE;
 /* An event came for a connection of the table. */

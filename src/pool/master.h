@@ -4,6 +4,7 @@
  *
  *	master.c  the loop: signals, reports, clocks; calls the rest
  *	spawn.c   birth and burial of one child
+ *	manage.c  how many there are to be: dynamic, ondemand
  *	renew.c   one generation of children after the other: reloads
  *
  * All memory of the pool is taken before the first fork; only the configuration
@@ -15,6 +16,7 @@
 #include "pool/board.h"
 #include "pool/child.h"
 #include "pool/ident.h"
+#include "pool/manager.h"
 #include "pool/notify.h"
 #include "pool/policy.h"
 #include "pool/pool.h"
@@ -27,7 +29,10 @@ struct master_child {
 	struct birth birth;
 	bool ready; /* it said so */
 	bool leaving; /* it said so */
+	bool retired; /* it was told so, since it is not needed */
 	int64_t born_ns, ready_ns;
+	uint64_t requests; /* when it was last looked at */
+	int64_t used_ns; /* when it was last seen to have begun one */
 };
 
 /* The children of one group in one generation. */
@@ -39,6 +44,11 @@ struct master_group {
 	/* starting + (those that are ready) == alive <= max_children */
 	unsigned alive;
 	unsigned starting;
+	unsigned retired; /* of those that are ready */
+	unsigned want; /* so many besides the retired */
+	struct manager manager;
+	int64_t look_ns; /* the next */
+	bool woken; /* it is because of a connection */
 };
 
 /* Children that were made from one configuration. */
@@ -60,6 +70,8 @@ struct master {
 	uint32_t generations_made;
 	struct master_child *children;
 	size_t nchildren; /* slots */
+	/* By group: the master waits for connections, too; see manage.c. */
+	bool watched[POOL_GROUPS_MAX];
 	uint32_t births; /* so far */
 	struct stop stop;
 	struct notify notify;
@@ -88,6 +100,13 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status);
 /* A report that was received; gossip until it fits a living child. */
 struct report;
 void pool_spawn_heard(struct master *master, const struct report *report);
+
+/* Sizes to begin a generation with, for what the one that serves carries. */
+void pool_manage_found(struct master *master, struct generation *generation);
+/* Looks at the groups whose time has come.  The moment to look again. */
+int64_t pool_manage_turn(struct master *master) ATTR_MUSTUSE;
+/* A descriptor has become readable; true when that is manage.c's. */
+bool pool_manage_event(struct master *master, int fd);
 
 /* Gives the log to the children's user, who reopen it.  master.c */
 void pool_master_share_log(const struct master *master);

@@ -210,7 +210,8 @@ static void serve_new(struct loop *loop, int fd)
 		keep(loop, conn);
 }
 
-void pool_serve_accept(struct loop *loop)
+/* The next one, fit for use; -1: none. */
+static int accept_one(struct loop *loop)
 {
 	const struct pool_group *group = loop->child->group;
 	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
@@ -220,7 +221,7 @@ void pool_serve_accept(struct loop *loop)
 
 	if (fd < 0) {
 		accept_failed(loop, errno);
-		return;
+		return -1;
 	}
 	if (!pool_peers_allow(group->peers, fd, &from)) {
 		static struct log_rate rate;
@@ -229,12 +230,21 @@ void pool_serve_accept(struct loop *loop)
 		    "a connection was refused: its peer is not in "
 		    "listen.allowed_clients or listen.allowed_uids");
 		close(fd);
-		return;
+		return -1;
 	}
 	if (!socket_prepare(loop, fd)) {
 		close(fd);
-		return;
+		return -1;
 	}
+	return fd;
+}
+
+void pool_serve_accept(struct loop *loop)
+{
+	int fd = accept_one(loop);
+
+	if (fd < 0)
+		return;
 	/* Mostly the request is here already, and the connection is closed
 	 * after it: then the set never hears of it. */
 	switch (peek(fd)) {
@@ -300,6 +310,26 @@ bool pool_serve_take(struct loop *loop)
 	}
 	loop->take_ns = deadline_in_ms(1);
 	return some;
+}
+
+void pool_serve_rescue(struct loop *loop, bool accepted, bool took)
+{
+	struct conn *conn;
+	bool used;
+	int fd = -1;
+
+	if (accepted && pool_conns_count(&loop->conns, CONN_FREE) > 0)
+		fd = accept_one(loop);
+	if (fd >= 0)
+		(void)hold(loop, fd);
+	fd = -1;
+	if (took && pool_conns_count(&loop->conns, CONN_FREE) > 0)
+		fd = pool_handover_take(&loop->child->handover, &used);
+	if (fd < 0)
+		return;
+	conn = hold(loop, fd);
+	if (conn != NULL && used)
+		pool_conns_keep(&loop->conns, conn);
 }
 
 static bool give_all(struct loop *loop, enum conn_state state)

@@ -37,6 +37,7 @@ static bool born(
 
 	*child = (struct master_child){
 	    .born_ns = now_ns,
+	    .used_ns = now_ns,
 	    .birth =
 		{
 		    .group = index,
@@ -66,19 +67,31 @@ static bool born(
 	return true;
 }
 
+/* What the policy allows of what the manager wants; who leaves has a place. */
+static struct policy_plan plan_make(
+    const struct master_group *group, int64_t now_ns)
+{
+	const struct policy_count count = {
+	    .want = group->want,
+	    .alive = group->alive - group->retired,
+	    .starting = group->starting,
+	};
+	unsigned places = group->conf->max_children - group->alive;
+	struct policy_plan plan =
+	    pool_policy_plan(&group->policy, count, now_ns);
+
+	if (plan.spawn > places)
+		plan.spawn = places;
+	return plan;
+}
+
 int64_t pool_spawn_missing(
     struct master *master, struct generation *generation, size_t index)
 {
 	struct master_group *group = &generation->groups[index];
-	const struct policy_count count = {
-	    .want = group->conf->max_children,
-	    .alive = group->alive,
-	    .starting = group->starting,
-	};
 	int64_t now_ns = mono_ns();
+	struct policy_plan plan = plan_make(group, now_ns);
 	int why;
-	struct policy_plan plan =
-	    pool_policy_plan(&group->policy, count, now_ns);
 
 	for (unsigned i = 0; i < plan.spawn; i++) {
 		if (born(master, generation, index))
@@ -262,6 +275,11 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 	group->alive--;
 	if (!child->ready)
 		group->starting--;
+	if (child->retired)
+		group->retired--;
+	else
+		/* Is it to be replaced?  That depends on the load. */
+		group->look_ns = 0;
 	pool_board_buried(pool_board_slot(board, child->birth.slot));
 	child->pid = 0;
 	if (stillborn)
