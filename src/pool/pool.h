@@ -2,7 +2,7 @@
 /*
  * A master and its groups of children.  Knows processes, sockets and signals;
  * knows nothing of FastCGI, HTTP or sales.  Others include this header, and
- * status.h and queue.h if they look at a pool from inside.
+ * status.h, queue.h and manager.h if they look at a pool from inside.
  *
  * A group is a name, a number of children and a struct pool_app: what a child
  * of it does.  A group with a listening socket serves connections, one request

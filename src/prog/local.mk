@@ -19,6 +19,7 @@ libprog_a_SOURCES = \
 	%reldir%/server.c %reldir%/server.h \
 	%reldir%/single.c %reldir%/single.h \
 	%reldir%/snapshot.c %reldir%/snapshot.h \
+	%reldir%/snapshot_clean.c \
 	%reldir%/stats.c %reldir%/stats.h \
 	%reldir%/status.c %reldir%/status.h %reldir%/status_fields.h \
 	%reldir%/status_json.c \

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "prog/stats.h"
 #include "prog/timed.h"
-#include "web/utf8.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -51,6 +50,16 @@ struct snapshot_start snapshot_start_now(void)
 	    .time = wall_now().us / US_PER_S, .mono_ns = mono_ns()};
 }
 
+static uint64_t stillborn_count(const struct snapshot *snapshot)
+{
+	struct board_deaths deaths;
+
+	if (snapshot->workers == SIZE_MAX)
+		return 0;
+	pool_status_deaths(snapshot->child, snapshot->workers, &deaths);
+	return deaths.stillborn;
+}
+
 bool snapshot_open(
     struct snapshot *snapshot, struct pool_child *child, struct err *err)
 {
@@ -64,6 +73,7 @@ bool snapshot_open(
 	snapshot->told_ns = calloc(slots, sizeof(*snapshot->told_ns));
 	snapshot->processes = calloc(slots, sizeof(*snapshot->processes));
 	snapshot->sampled_ns = mono_ns();
+	snapshot->stillborn = stillborn_count(snapshot);
 	pool_queue_open(
 	    &snapshot->probe, workers != NULL ? workers->listen_fd : -1);
 	if (snapshot->told_ns != NULL && snapshot->processes != NULL)
@@ -102,6 +112,11 @@ static bool is_active(const struct board_view *view)
 {
 	return view->state != BOARD_STARTING &&
 	       (view->request_ns != 0 || view->state == BOARD_DRAINING);
+}
+
+static bool is_accepting(const struct board_view *view)
+{
+	return view->state != BOARD_STARTING && view->state != BOARD_DRAINING;
 }
 
 /* ---- samples ----------------------------------------------------------------------- */
@@ -155,19 +170,24 @@ void snapshot_sample(struct snapshot *snapshot)
 	struct pool_queue queue = pool_queue_read(&snapshot->probe);
 	int64_t now_ns = mono_ns();
 	int64_t passed_ns = now_ns - snapshot->sampled_ns;
+	const struct pool_group *workers;
 	struct board_view view;
 	uint64_t active = 0;
-	bool is_full;
+	bool is_full, accepting = false;
 
 	snapshot->sampled_ns = now_ns;
 	if (passed_ns > SAMPLE_MAX_NS)
 		passed_ns = SAMPLE_MAX_NS;
 	for (size_t slot = 0; worker_next(snapshot, &slot, &view);) {
 		active += is_active(&view);
+		accepting |= is_accepting(&view);
 		slow_look(snapshot, slot - 1, &view, now_ns);
 	}
-	is_full = workers_group(snapshot) != NULL &&
-		  active >= workers_group(snapshot)->max_children;
+	if (accepting)
+		snapshot->stillborn = stillborn_count(snapshot);
+	workers = workers_group(snapshot);
+	is_full = workers != NULL && pool_manager_is_full(&workers->size,
+					 workers->max_children, active);
 	peak(&memory->active_peak, active);
 	if (queue.known)
 		peak(&memory->queue_peak, queue.depth);
@@ -175,9 +195,8 @@ void snapshot_sample(struct snapshot *snapshot)
 		memory->queued_ns += (uint64_t)passed_ns;
 	if (is_full)
 		memory->full_ns += (uint64_t)passed_ns;
-	if (is_full && !snapshot->was_full)
+	if (pool_manager_episode(&snapshot->full, is_full, now_ns))
 		memory->full++;
-	snapshot->was_full = is_full;
 }
 
 /* Over all monitors that ever were: a reload may give a new one a new place. */
@@ -202,38 +221,6 @@ static struct snapshot_memory memory_sum(const struct snapshot *snapshot)
 		sum.slow += from->slow;
 	}
 	return sum;
-}
-
-/* ---- texts ----------------------------------------------------------------------------- */
-
-/* Takes one character off the front; what is none, or may not be shown, becomes
- * U+FFFD. */
-static struct strv clean_next(struct strv *text)
-{
-	struct strv rest = *text, one = STRV("\xef\xbf\xbd");
-	uint32_t code;
-
-	if (!utf8_next(&rest, &code))
-		rest = strv_from(text->p + 1, text->n - 1);
-	else if (utf8_printable(strv_from(text->p, text->n - rest.n)))
-		one = strv_from(text->p, text->n - rest.n);
-	*text = rest;
-	return one;
-}
-
-void snapshot_clean(struct strv text, char *out, size_t size)
-{
-	size_t n = 0;
-
-	while (text.n > 0) {
-		struct strv one = clean_next(&text);
-
-		if (n + one.n >= size)
-			break;
-		memcpy(out + n, one.p, one.n);
-		n += one.n;
-	}
-	out[n] = '\0';
 }
 
 /* ---- the status ------------------------------------------------------------------------ */
@@ -457,6 +444,16 @@ static bool process_runs(pid_t pid)
 	       strchr("TtZXx", state[1] == ' ' ? state[2] : ' ') == NULL;
 }
 
+/* None is there because none is needed, as far as is known: since one was last
+ * seen to accept, none has failed to start. */
+static bool is_on_demand(const struct snapshot *snapshot)
+{
+	const struct pool_group *workers = workers_group(snapshot);
+
+	return workers != NULL && workers->size.manager == POOL_ONDEMAND &&
+	       stillborn_count(snapshot) == snapshot->stillborn;
+}
+
 void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts)
 {
 	const struct settings *settings = snapshot->settings;
@@ -474,8 +471,8 @@ void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts)
 	if (facts->table_age_max_ms < TABLE_AGE_MIN_MS)
 		facts->table_age_max_ms = TABLE_AGE_MIN_MS;
 	for (size_t slot = 0; worker_next(snapshot, &slot, &view);)
-		facts->accepting += view.state != BOARD_STARTING &&
-				    view.state != BOARD_DRAINING;
+		facts->accepting += is_accepting(&view);
+	facts->on_demand = is_on_demand(snapshot);
 	if (sale_table_head_read(snapshot->table, &head))
 		facts->table_age_ms =
 		    (mono_ns() - head.refreshed_ns) / NS_PER_MS;

@@ -7,6 +7,7 @@
 #ifndef PROG_SNAPSHOT_H
 #define PROG_SNAPSHOT_H
 
+#include "pool/manager.h"
 #include "pool/pool.h"
 #include "pool/queue.h"
 #include "prog/metrics.h"
@@ -21,7 +22,7 @@
 /* What the monitor remembers, in its area: counters and peaks. */
 struct snapshot_memory {
 	uint64_t queue_peak, active_peak;
-	uint64_t full; /* times that every worker came to be active */
+	uint64_t full; /* times that max_children came to be too few */
 	uint64_t full_ns, queued_ns;
 	uint64_t slow;
 };
@@ -42,7 +43,8 @@ struct snapshot {
 	struct pool_queue_probe probe;
 	struct snapshot_memory *memory;
 	int64_t sampled_ns;
-	bool was_full;
+	struct manager_episode full;
+	uint64_t stillborn; /* when a worker was last seen to accept */
 	int64_t *told_ns; /* by slot: beginning of a request told as slow */
 	struct status_process *processes; /* room for all slots */
 };

@@ -166,6 +166,21 @@ START_TEST(test_ready)
 }
 END_TEST
 
+/* pm = ondemand: nobody is there, and that is how it should be. */
+START_TEST(test_ready_without_workers)
+{
+	const struct ready_facts facts = {.master_runs = true,
+	    .on_demand = true,
+	    .table_age_ms = 100,
+	    .table_age_max_ms = 5000};
+	char bytes[64];
+	struct strbuf why;
+
+	strbuf_init(&why, bytes, sizeof(bytes));
+	ck_assert(ready_is_ready(&facts, &why));
+}
+END_TEST
+
 TESTS_MAIN("stats", UNIT("words", test_words_have_numbers_of_their_own),
     UNIT("counting", test_counting), UNIT("buckets", test_buckets),
     UNIT_TABLE("queue_age", test_queue_age, (int)ARRAY_LEN(ages)),
