@@ -6,6 +6,7 @@ it_tests = \
 	%reldir%/fronts.it \
 	%reldir%/kill.it \
 	%reldir%/logs.it \
+	%reldir%/manager.it \
 	%reldir%/modes.it \
 	%reldir%/monitor.it \
 	%reldir%/params.it \
@@ -30,3 +31,4 @@ check_PROGRAMS += tests/lib/as-systemd
 tests_lib_as_systemd_SOURCES = tests/lib/as-systemd.c
 tests/it/logs.log tests/it/monitor.log: flashgate flashgatectl flashgate-rush
 tests/it/logs.log tests/it/monitor.log: tests/lib/fcgi-get tests/lib/om-check
+tests/it/manager.log: flashgate flashgatectl flashgate-rush tests/lib/fcgi-get

@@ -184,4 +184,5 @@ END_TEST
 TESTS_MAIN("stats", UNIT("words", test_words_have_numbers_of_their_own),
     UNIT("counting", test_counting), UNIT("buckets", test_buckets),
     UNIT_TABLE("queue_age", test_queue_age, (int)ARRAY_LEN(ages)),
-    UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)))
+    UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)),
+    UNIT("on_demand", test_ready_without_workers))
