@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "pool/rig.h"
+#include "pool/signals.h"
 
 #include <signal.h>
 #include <string.h>
@@ -162,8 +163,7 @@ START_TEST(test_the_last_one_stays_for_what_it_holds)
 
 	sized_start(&rig, MANY, &ondemand);
 	kept = rig_connect(&rig);
-	if (_i == 0)
-		ck_assert_int_gt(rig_ask_on(kept, "pid"), 0);
+	ck_assert_int_gt(rig_ask_on(kept, "pid"), 0);
 	hold(&rig, fds, ARRAY_LEN(fds));
 	RIG_AWAIT(RIG_GET(rig.stage->held) == (int)ARRAY_LEN(fds));
 	release(&rig, fds, ARRAY_LEN(fds));
@@ -172,6 +172,33 @@ START_TEST(test_the_last_one_stays_for_what_it_holds)
 	ck_assert_uint_eq(living(&rig), 1);
 	pid = rig_ask_on(kept, "pid");
 	ck_assert(rig_alive(pid));
+	close(kept);
+	RIG_AWAIT(living(&rig) == 0);
+	rig_stop(&rig);
+}
+END_TEST
+
+/* Told to leave in the instant in which it accepted: what it held waits in the
+ * channel, and somebody is made for it. */
+START_TEST(test_what_nobody_holds_makes_a_new_one)
+{
+	struct rig_answer answer;
+	struct rig rig;
+	int kept;
+	pid_t pid;
+
+	sized_start(&rig, MANY, &ondemand);
+	kept = rig_connect(&rig);
+	pid = rig_ask_on(kept, "pid");
+	for (int i = 0; i < 5; i++) {
+		pid_t before = pid;
+
+		ck_assert_int_eq(kill(pid, SIGNALS_RETIRE_NUMBER), 0);
+		rig_send(kept, "pid");
+		ck_assert_msg(rig_receive(kept, &answer), "it was closed");
+		RIG_AWAIT(!rig_alive(before));
+		pid = rig_ask_on(kept, "pid");
+	}
 	close(kept);
 	RIG_AWAIT(living(&rig) == 0);
 	rig_stop(&rig);
@@ -333,7 +360,8 @@ TESTS_MAIN("pool/sizes",
     UNIT_SLOW("max", test_max_children_is_kept_and_said_once, 30),
     UNIT_SLOW("ondemand", test_ondemand_from_none_to_none, 30),
     UNIT_SLOW("clock", test_ondemand_waits_without_a_clock, 30),
-    RIG_TABLE("last", test_the_last_one_stays_for_what_it_holds, 1),
+    UNIT_SLOW("last", test_the_last_one_stays_for_what_it_holds, 30),
+    UNIT_SLOW("nobody", test_what_nobody_holds_makes_a_new_one, 30),
     RIG_TABLE("connections", test_connections_survive_every_size, 2),
     UNIT_SLOW("surplus", test_surplus_idles, 30),
     RIG_TABLE("kills", test_kill_storm_under_load, 2),
