@@ -187,6 +187,8 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 		pool_board_set_why(child->slot, err.text);
 		return EX_SOFTWARE;
 	}
+	/* First, so that whoever hears of it finds it so. */
+	pool_board_set_state(child->slot, BOARD_IDLE);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
 	if (app->close != NULL)

@@ -30,6 +30,9 @@ static void systemd_listen(const char *name)
 	memcpy(addr.sun_path, name, strlen(name));
 	if (name[0] == '@')
 		addr.sun_path[0] = '\0';
+	/* Tests that share a process (valgrind) share the name. */
+	if (systemd_fd >= 0)
+		close(systemd_fd);
 	systemd_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_eq(
 	    bind(systemd_fd, (const struct sockaddr *)&addr, len), 0);
