@@ -256,9 +256,10 @@ static void look(
 	bool lonely = seen.idle + seen.starting == 0 && plan.want <= there &&
 		      there < seen.max;
 
-	if (plan.want > there)
-		pool_board_count_grown(
-		    master->heritage.board, index, plan.want - there);
+	/* Beyond those that only take the place of a dead one. */
+	if (plan.want > there && plan.want > group->want)
+		pool_board_count_grown(master->heritage.board, index,
+		    plan.want - (there > group->want ? there : group->want));
 	if (plan.full)
 		full_tell(group, &seen);
 	group->want = plan.want;
