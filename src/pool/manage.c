@@ -3,7 +3,7 @@
  * Looks at the groups whose size follows their load, and does what manager.c
  * decides of it.  Only the generation that serves is managed: one that comes
  * stays as it was begun until it is complete, one that goes gets nobody any
- * more.  Master.
+ * more.  The same with an heir, and with the master that it follows.  Master.
  */
 #include "config.h"
 
@@ -276,7 +276,7 @@ int64_t pool_manage_turn(struct master *master)
 {
 	int64_t first_ns = INT64_MAX;
 
-	if (!master->complete)
+	if (!master->complete || master->heir || master->serving->leaves)
 		return first_ns;
 	for (size_t i = 0; i < master->conf->ngroups; i++) {
 		struct master_group *group = &master->serving->groups[i];
@@ -295,17 +295,37 @@ int64_t pool_manage_turn(struct master *master)
 
 /* ---- a generation -------------------------------------------------------- */
 
-/* What the one that serves has to carry at this moment, or lately. */
+/*
+ * What the group has to carry at this moment, whoever does: at a reload our
+ * other generation, for an heir the children of another master, whom it knows
+ * from the board alone.
+ */
+static unsigned load_now(struct master *master, size_t index)
+{
+	const struct pool_group *conf = &master->conf->groups[index];
+	struct manager_look look = {.idle = 1};
+	struct board_view view;
+
+	queue_see(master, index, conf, &look);
+	for (size_t k = 0; k < ARRAY_LEN(master->generations); k++) {
+		const struct master_group *group =
+		    &master->generations[k].groups[index];
+
+		for (size_t i = 0; i < group->room; i++) {
+			pool_board_view(
+			    master->heritage.board, group->first + i, &view);
+			look.busy += view.state == BOARD_BUSY;
+		}
+	}
+	return look.busy + look.queue;
+}
+
+/* ... or lately. */
 static unsigned load_of(struct master *master, size_t index)
 {
 	const struct master_group *group = &master->serving->groups[index];
-	struct manager_look look;
-	unsigned now, peak = 0;
+	unsigned now = load_now(master, index), peak = 0;
 
-	if (group->conf->listen_fd < 0)
-		return 0;
-	look = group_see(master, master->serving, index);
-	now = look.busy + look.queue;
 	if (is_managed(group))
 		peak = pool_manager_peak(&group->manager);
 	return now > peak ? now : peak;
@@ -321,7 +341,9 @@ void pool_manage_found(struct master *master, struct generation *generation)
 		const struct pool_group *conf = group->conf;
 		unsigned load = 0;
 
-		if (is_managed(group) && !first)
+		if (is_managed(group) && first)
+			load = load_now(master, i);
+		else if (is_managed(group))
 			load = load_of(master, i);
 		group->want =
 		    pool_manager_first(&conf->size, conf->max_children, load);

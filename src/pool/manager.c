@@ -159,7 +159,8 @@ struct manager_plan pool_manager_plan(struct manager *manager,
 		plan.let_go = shrink(there - high, look);
 	plan.want -= plan.let_go;
 	plan.full = pool_manager_episode(&manager->full,
-	    pool_manager_is_full(size, look->max, look->busy), look->now_ns);
+	    pool_manager_is_full(size, look->max, look->busy, look->idle),
+	    look->now_ns);
 	return plan;
 }
 
@@ -179,11 +180,12 @@ unsigned pool_manager_first(
 }
 
 bool pool_manager_is_full(
-    const struct pool_size *size, unsigned max, uint64_t active)
+    const struct pool_size *size, unsigned max, uint64_t active, uint64_t idle)
 {
-	if (size->manager == POOL_DYNAMIC)
-		active += size->min_spare - (size->min_spare > 0);
-	return active >= max;
+	unsigned spare =
+	    size->manager == POOL_DYNAMIC ? larger(size->min_spare, 1) : 1;
+
+	return idle < spare && active + spare > max;
 }
 
 bool pool_manager_episode(

@@ -79,11 +79,12 @@ struct manager_plan pool_manager_plan(struct manager *manager,
 unsigned pool_manager_peak(const struct manager *manager) ATTR_MUSTUSE;
 
 /*
- * Are max_children too few, with so many at work?  As php-fpm has it: dynamic
- * cannot keep min_spare any more; otherwise, every one is at work.  Any process.
+ * Are max_children too few, with so many at work and idle?  As php-fpm has it:
+ * dynamic cannot keep min_spare any more; otherwise, every one is at work.  Any
+ * process.
  */
-bool pool_manager_is_full(
-    const struct pool_size *size, unsigned max, uint64_t active) ATTR_MUSTUSE;
+bool pool_manager_is_full(const struct pool_size *size, unsigned max,
+    uint64_t active, uint64_t idle) ATTR_MUSTUSE;
 
 /* True when an episode begins.  Any process. */
 bool pool_manager_episode(

@@ -260,6 +260,30 @@ static void children_put(const struct metrics *metrics, struct strbuf *out)
 	single(out, &peak, metrics->status->memory_peak);
 }
 
+static void reloads_put(const struct status *status, struct strbuf *out)
+{
+	const struct {
+		const char *result;
+		int64_t n;
+	} rows[] = {
+	    {"succeeded", status->reloads - status->reloads_failed},
+	    {"failed", status->reloads_failed},
+	};
+	const struct om_family generation = GAUGE("generation",
+	    "Of the configuration that serves; 1 since the start.");
+	const struct om_family reloads =
+	    COUNTER("reloads", "Reloads with a verdict, by result.");
+
+	single(out, &generation, status->generation);
+	om_head(out, &reloads);
+	for (size_t i = 0; i < ARRAY_LEN(rows) && status->reloads != STATUS_NA;
+	     i++) {
+		const struct om_label label = {"result", rows[i].result};
+
+		om_int(out, &reloads, &label, 1, rows[i].n);
+	}
+}
+
 /* ---- pressure ------------------------------------------------------------------------ */
 
 static void pressure_put(const struct metrics *metrics, struct strbuf *out)
@@ -377,6 +401,7 @@ void metrics_write(const struct metrics *metrics, struct strbuf *out)
 	single(out, &start, metrics->status->start_time);
 	traffic_put(metrics, out);
 	children_put(metrics, out);
+	reloads_put(metrics->status, out);
 	pressure_put(metrics, out);
 	sales_put(metrics, out);
 	om_end(out);

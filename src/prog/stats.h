@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One more whenever a field of struct stats comes, goes or changes its meaning,
+ * or a route or code changes its number: an upgrade then counts from 0. */
+#define STATS_LAYOUT  1
+
 #define STATS_ROUTES  16
 #define STATS_CLASSES 6 /* 0: nothing was sent, 1..5: 1xx..5xx */
 #define STATS_CODES   64
@@ -62,8 +66,8 @@ void stats_add(struct stats *sum, const struct stats *from);
 
 /*
  * How long a request waited before us: `sent` is the front end's own time when
- * it passed it on, "seconds.milliseconds" since 1970 (nginx's $msec).  False
- * when it is absent, no such number, or more than a day away.  The two clocks
+ * it passed it on, since 1970: seconds, with a fraction of 3 digits (nginx's
+ * $msec) or 6 (Apache), or whole milliseconds (Caddy).  False when it is absent, no such number, or more than a day away.  The two clocks
  * may differ: what would be negative is 0.
  */
 bool stats_queue_age(

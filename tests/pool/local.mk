@@ -29,7 +29,8 @@ unit_tests += %reldir%/test_listen_tcp
 %canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
 %canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_reload.c
+pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_helper.c \
+	%reldir%/rig_reload.c
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)

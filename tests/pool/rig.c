@@ -191,6 +191,8 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 		log_notice("line of %ld", (long)getpid());
 	} else if (strcmp(line, "fds") == 0) {
 		snprintf(word, 32, fds_are_safe(rig, fd) ? "safe" : "unsafe");
+	} else if (strcmp(line, "exec") == 0) {
+		rig_helper_tell(word);
 	} else if (strcmp(line, "uid") == 0) {
 		snprintf(
 		    word, 32, "%u/%u", (unsigned)getuid(), (unsigned)getgid());

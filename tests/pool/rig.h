@@ -16,6 +16,8 @@
  *	dup        closes, but keeps a second descriptor
  *	fds        word is "safe" if its descriptors are close-on-exec, blocking,
  *	           with time-outs, and without Nagle's delay
+ *	exec       word is "none", or the first descriptor above 2 that a program
+ *	           which the child executes sees
  *	uid        word is "<uid>/<gid>"
  *	rights     word is "<nice>/<RLIMIT_NOFILE>/<RLIMIT_CORE>/<dumpable>"
  *	env:NAME   word is "set" or "unset"
@@ -128,6 +130,8 @@ bool rig_receive(int fd, struct rig_answer *answer);
 /* One line, one answer, one connection. */
 pid_t rig_ask(const struct rig *rig, const char *line);
 pid_t rig_ask_on(int fd, const char *line);
+/* In a child: the word for "exec". */
+void rig_helper_tell(char word[32]);
 /* True when the other side has closed. */
 bool rig_is_closed(int fd);
 

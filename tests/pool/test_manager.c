@@ -271,19 +271,23 @@ END_TEST
 static const struct {
 	const struct pool_size *size;
 	unsigned max;
-	uint64_t active;
+	uint64_t active, idle;
 	bool full;
 } fulls[] = {
-    {&fixed, 16, 15, false},
-    {&fixed, 16, 16, true},
-    {&ondemand, 16, 15, false},
-    {&ondemand, 16, 16, true},
+    {&fixed, 16, 15, 1, false},
+    {&fixed, 16, 16, 0, true},
+    {&ondemand, 16, 15, 0, false},
+    {&ondemand, 16, 16, 0, true},
     /* min_spare cannot be had any more. */
-    {&dynamic, 16, 12, false},
-    {&dynamic, 16, 13, true},
-    {&dynamic, 16, 16, true},
+    {&dynamic, 16, 12, 4, false},
+    {&dynamic, 16, 13, 3, true},
+    {&dynamic, 16, 16, 0, true},
+    /* More are on their way. */
+    {&dynamic, 16, 8, 2, false},
+    /* Two generations, and one of them waits for work. */
+    {&fixed, 16, 17, 15, false},
     /* A board that lies. */
-    {&dynamic, 16, UINT64_C(1) << 40, true},
+    {&dynamic, 16, UINT64_C(1) << 40, 0, true},
 };
 
 START_TEST(test_full)
