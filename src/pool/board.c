@@ -236,6 +236,18 @@ void pool_board_view(
 	    view->requests_total > base ? view->requests_total - base : 0;
 }
 
+void pool_board_count(const struct board *board, size_t group, size_t but,
+    unsigned counts[BOARD_STATE_COUNT])
+{
+	memset(counts, 0, BOARD_STATE_COUNT * sizeof(counts[0]));
+	for (size_t i = 0; i < board->size.nslots; i++) {
+		const struct board_slot *slot = &board->slots[i];
+
+		if (i != but && LOAD(slot->group) == group)
+			counts[state_sane(LOAD(slot->state))]++;
+	}
+}
+
 static void text_copy(char *out, const char *from, size_t size)
 {
 	memcpy(out, from, size);

@@ -112,6 +112,9 @@ void *pool_board_area(struct board *board, size_t slot);
 size_t pool_board_slots(const struct board *board);
 void pool_board_view(
     const struct board *board, size_t slot, struct board_view *view);
+/* How many slots of a group are in each state, but for one slot. */
+void pool_board_count(const struct board *board, size_t group, size_t but,
+    unsigned counts[BOARD_STATE_COUNT]);
 /* All empty when the writer was faster than the reader again and again. */
 void pool_board_text(
     const struct board *board, size_t slot, struct board_text *text);

@@ -108,9 +108,8 @@ static void queue_see(struct master *master, size_t index,
 	pool_queue_close(&probe);
 	look->queue_known = queue.known;
 	look->queue = queue.known ? queue.depth : is_readable(conf->listen_fd);
-	/* One that leaves gave away what it held, and nobody is there. */
-	if (look->idle == 0 &&
-	    is_readable(master->heritage.handover[index].take_fd))
+	/* Given away by one that leaves, or has more than it can do. */
+	if (is_readable(master->heritage.handover[index].take_fd))
 		look->queue++;
 }
 
@@ -303,7 +302,7 @@ int64_t pool_manage_turn(struct master *master)
 static unsigned load_now(struct master *master, size_t index)
 {
 	const struct pool_group *conf = &master->conf->groups[index];
-	struct manager_look look = {.idle = 1};
+	struct manager_look look = {0};
 	struct board_view view;
 
 	queue_see(master, index, conf, &look);

@@ -5,6 +5,7 @@ it_tests = \
 	%reldir%/ctl.it \
 	%reldir%/exits.it \
 	%reldir%/fronts.it \
+	%reldir%/hostile.it \
 	%reldir%/kill.it \
 	%reldir%/logs.it \
 	%reldir%/manager.it \
@@ -27,4 +28,5 @@ check_PROGRAMS += tests/lib/as-systemd
 tests_lib_as_systemd_SOURCES = tests/lib/as-systemd.c
 $(it_tests:.it=.log): \
 	flashgate flashgatectl flashgate-rush \
-	tests/lib/as-systemd tests/lib/fcgi-get tests/lib/om-check
+	tests/lib/as-systemd tests/lib/fcgi-get tests/lib/fcgi-hostile \
+	tests/lib/om-check

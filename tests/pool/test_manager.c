@@ -292,8 +292,8 @@ static const struct {
 
 START_TEST(test_full)
 {
-	ck_assert_int_eq(pool_manager_is_full(
-			     fulls[_i].size, fulls[_i].max, fulls[_i].active),
+	ck_assert_int_eq(pool_manager_is_full(fulls[_i].size, fulls[_i].max,
+			     fulls[_i].active, fulls[_i].idle),
 	    fulls[_i].full);
 }
 END_TEST
