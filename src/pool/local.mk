@@ -13,6 +13,8 @@ libpool_a_SOURCES = \
 	%reldir%/legacy.c %reldir%/legacy.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
+	%reldir%/manage.c \
+	%reldir%/manager.c %reldir%/manager.h \
 	%reldir%/master.c %reldir%/master.h \
 	%reldir%/notify.c %reldir%/notify.h \
 	%reldir%/overdue.c %reldir%/overdue.h \

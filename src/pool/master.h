@@ -4,6 +4,7 @@
  *
  *	master.c  the loop: signals, reports, clocks; calls the rest
  *	spawn.c   birth and burial of one child
+ *	manage.c  how many there are to be: dynamic, ondemand
  *	renew.c   one generation of children after the other: reloads
  *	retire.c  single children that are to go: worn out, or stuck
  *	upgrade.c one program after the other
@@ -18,6 +19,7 @@
 #include "pool/breaker.h"
 #include "pool/child.h"
 #include "pool/ident.h"
+#include "pool/manager.h"
 #include "pool/notify.h"
 #include "pool/overdue.h"
 #include "pool/policy.h"
@@ -32,6 +34,7 @@ struct master_child {
 	struct birth birth;
 	bool ready; /* it said so */
 	bool leaving; /* it said so */
+	bool retired; /* it was told so, since it is not needed */
 	int64_t born_ns, ready_ns;
 	enum board_cause worn; /* why it would like to go; it said so */
 	int64_t worn_ns;
@@ -39,6 +42,8 @@ struct master_child {
 	int64_t told_ns;
 	bool killed; /* by us */
 	struct overdue overdue;
+	uint64_t requests; /* when it was last looked at */
+	int64_t used_ns; /* when it was last seen to have begun one */
 };
 
 /* The children of one group in one generation. */
@@ -52,6 +57,11 @@ struct master_group {
 	/* starting + (those that are ready) == alive <= room */
 	unsigned alive;
 	unsigned starting;
+	unsigned retired; /* of those that are ready */
+	unsigned want; /* so many besides the retired */
+	struct manager manager;
+	int64_t look_ns; /* the next */
+	bool woken; /* it is because of a connection */
 };
 
 /* Children that were made from one configuration. */
@@ -73,6 +83,8 @@ struct master {
 	uint32_t generations_made;
 	struct master_child *children;
 	size_t nchildren; /* slots */
+	/* By group: the master waits for connections, too; see manage.c. */
+	bool watched[POOL_GROUPS_MAX];
 	uint32_t births; /* so far */
 	struct stop stop;
 	struct notify notify;
@@ -93,7 +105,7 @@ struct master {
 /* Children that a group should have. */
 static inline unsigned pool_group_want(const struct master_group *group)
 {
-	return group->conf->max_children;
+	return group->want;
 }
 
 static inline struct generation *pool_generation_of(
@@ -112,6 +124,13 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status);
 /* A report that was received; gossip until it fits a living child. */
 struct report;
 void pool_spawn_heard(struct master *master, const struct report *report);
+
+/* Sizes to begin a generation with, for what the one that serves carries. */
+void pool_manage_found(struct master *master, struct generation *generation);
+/* Looks at the groups whose time has come.  The moment to look again. */
+int64_t pool_manage_turn(struct master *master) ATTR_MUSTUSE;
+/* A descriptor has become readable; true when that is manage.c's. */
+bool pool_manage_event(struct master *master, int fd);
 
 /* Gives the log to the children's user, who reopen it.  master.c */
 void pool_master_share_log(const struct master *master);

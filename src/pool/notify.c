@@ -215,8 +215,9 @@ static void status_say(struct notify *notify, const struct notify_facts *facts,
 static bool makes_progress(const struct notify *notify,
     const struct notify_facts *facts, const struct tally *tally)
 {
-	return facts->alive > 0 && (facts->nslots == 0 || tally->waiting > 0 ||
-				       tally->served != notify->served);
+	return facts->resting ||
+	       (facts->alive > 0 && (facts->nslots == 0 || tally->waiting > 0 ||
+					tally->served != notify->served));
 }
 
 static void feed(struct notify *notify, const struct notify_facts *facts,

@@ -32,6 +32,7 @@ struct notify_facts {
 	const struct board *board;
 	size_t nslots; /* the first so many serve; 0: nobody does */
 	unsigned alive; /* of these (or of those that tick) are ready */
+	bool resting; /* none is needed, so none has to make progress */
 	const char
 	    *reload_failed; /* why the last reload did; NULL: it did not */
 	const char *alarm; /* a crash loop; NULL: none */

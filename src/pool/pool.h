@@ -2,7 +2,7 @@
 /*
  * A master and its groups of children.  Knows processes, sockets and signals;
  * knows nothing of FastCGI, HTTP or sales.  Others include this header, and
- * status.h and queue.h if they look at a pool from inside.
+ * status.h, queue.h and manager.h if they look at a pool from inside.
  *
  * A group is a name, a number of children and a struct pool_app: what a child
  * of it does.  A group with a listening socket serves connections, one request
@@ -156,11 +156,27 @@ struct pool_peers {
 bool pool_peers_parse(const char *clients, const char *uids,
     struct pool_peers *out, struct err *err) ATTR_MUSTUSE;
 
+/* How the number of a group's children follows the load; see manager.h. */
+enum pool_manager {
+	POOL_STATIC, /* max_children, always */
+	POOL_DYNAMIC, /* those in use, and some to spare */
+	POOL_ONDEMAND /* those in use, down to none */
+};
+
+struct pool_size {
+	enum pool_manager manager; /* other than static: with a socket only */
+	unsigned start; /* dynamic: so many at first */
+	unsigned min_spare, max_spare; /* dynamic: beyond those in use */
+	unsigned idle_ms; /* what was not in use for so long is let go; > 0 */
+	unsigned spawn_max; /* at most so many in 100 ms; 0: all missing */
+};
+
 struct pool_group {
 	const char *name; /* in logs and process titles */
 	const struct pool_app *app;
 	int listen_fd; /* -1: none */
-	unsigned max_children; /* pm = static: exactly so many */
+	unsigned max_children; /* never more; static: exactly so many */
+	struct pool_size size; /* zero: static */
 	/* What a reload may raise max_children to; 0: max_children itself.
 	 * Shared memory is made for it, once; read at the start only. */
 	unsigned room;

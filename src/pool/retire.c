@@ -61,7 +61,8 @@ struct recycle_count pool_retire_count(const struct master *master,
 		const struct master_child *child =
 		    &master->children[group->first + i];
 
-		if (!is_of(child, generation, index))
+		/* Who is not needed is not replaced. */
+		if (!is_of(child, generation, index) || child->retired)
 			continue;
 		if (child->told != BOARD_CAUSE_NONE) {
 			count.going++;

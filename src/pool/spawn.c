@@ -37,6 +37,7 @@ static bool born(
 
 	*child = (struct master_child){
 	    .born_ns = now_ns,
+	    .used_ns = now_ns,
 	    .birth =
 		{
 		    .group = index,
@@ -66,24 +67,42 @@ static bool born(
 	return true;
 }
 
-int64_t pool_spawn_missing(
-    struct master *master, struct generation *generation, size_t index)
+/* What the policy allows of what is wanted, replacements with it; who is let go
+ * counts no more, but has a place. */
+static struct policy_plan plan_make(const struct master *master,
+    const struct generation *generation, size_t index, int64_t now_ns)
 {
-	struct master_group *group = &generation->groups[index];
+	const struct master_group *group = &generation->groups[index];
 	const struct recycle_count worn =
 	    pool_retire_count(master, generation, index);
 	/* Nobody is replaced in a generation that is not complete yet: it
 	 * would never be. */
+	unsigned target = generation == master->serving
+			      ? pool_recycle_target(&worn)
+			      : worn.want;
 	const struct policy_count count = {
-	    .want = generation == master->serving ? pool_recycle_target(&worn)
-						  : worn.want,
-	    .alive = group->alive,
+	    .want = target,
+	    .alive = group->alive - group->retired,
 	    .starting = group->starting,
 	};
-	int64_t now_ns = mono_ns();
-	int why;
+	/* Besides the replacements never more than max_children at once. */
+	unsigned most = group->conf->max_children + (target - worn.want);
+	unsigned places = most > group->alive ? most - group->alive : 0;
 	struct policy_plan plan =
 	    pool_policy_plan(&group->policy, count, now_ns);
+
+	if (plan.spawn > places)
+		plan.spawn = places;
+	return plan;
+}
+
+int64_t pool_spawn_missing(
+    struct master *master, struct generation *generation, size_t index)
+{
+	struct master_group *group = &generation->groups[index];
+	int64_t now_ns = mono_ns();
+	struct policy_plan plan = plan_make(master, generation, index, now_ns);
+	int why;
 
 	for (unsigned i = 0; i < plan.spawn; i++) {
 		if (born(master, generation, index))
@@ -306,6 +325,11 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 	group->alive--;
 	if (!child->ready)
 		group->starting--;
+	if (child->retired)
+		group->retired--;
+	else
+		/* Is it to be replaced?  That depends on the load. */
+		group->look_ns = 0;
 	pool_board_buried(pool_board_slot(board, child->birth.slot));
 	child->pid = 0;
 	if (cause == BOARD_CAUSE_STILLBORN || cause == BOARD_CAUSE_CRASH)

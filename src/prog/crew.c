@@ -55,11 +55,29 @@ static void ready_tell(void *ctx)
 
 	if (crew->house->services)
 		log_notice("ready: services without workers");
+	else if (crew->settings.www.pm != POOL_STATIC)
+		log_notice("ready: up to %lld workers on %s, pm = %s",
+		    (long long)crew->settings.www.max_children,
+		    crew->house->address,
+		    crew->settings.www.pm == POOL_DYNAMIC ? "dynamic"
+							  : "ondemand");
 	else
 		log_notice("ready: %lld workers on %s",
 		    (long long)crew->settings.www.max_children,
 		    crew->house->address);
 	daemon_ready();
+}
+
+static struct pool_size workers_size(const struct settings *settings)
+{
+	return (struct pool_size){
+	    .manager = (enum pool_manager)settings->www.pm,
+	    .start = (unsigned)settings->www.start_servers,
+	    .min_spare = (unsigned)settings->www.min_spare,
+	    .max_spare = (unsigned)settings->www.max_spare,
+	    .idle_ms = (unsigned)settings->www.idle_timeout_ms,
+	    .spawn_max = (unsigned)settings->www.spawn_rate,
+	};
 }
 
 /* The same groups in the same order in every generation of a house. */
@@ -77,6 +95,7 @@ static void groups_fill(struct crew *crew)
 		    .app = &crew->worker_does,
 		    .listen_fd = house->listen_fd,
 		    .max_children = (unsigned)settings->www.max_children,
+		    .size = workers_size(settings),
 		    .room = house->room,
 		    .max_requests = (uint64_t)settings->www.max_requests,
 		    .max_rss_bytes = (uint64_t)settings->www.max_rss_bytes,

@@ -41,8 +41,12 @@ struct settings {
 		bool dumpable;
 		int64_t rlimit_files, rlimit_core;
 		bool clear_env;
-		unsigned pm; /* 0: static */
+		unsigned pm; /* enum pool_manager */
 		int64_t max_children;
+		int64_t start_servers; /* 0: between the spares */
+		int64_t min_spare, max_spare;
+		int64_t idle_timeout_ms;
+		int64_t spawn_rate;
 		int64_t max_requests, max_rss_bytes, max_lifetime_ms;
 		int64_t io_timeout_ms;
 		int64_t keep_connections;

@@ -96,9 +96,15 @@ const struct setting settings_table[] = {
     {"www", "clear_env", SETTING_BOOL, AT(www.clear_env), "yes", 0, 0, NULL,
 	true,
 	"Children keep nothing of the environment but PATH and LIBFCGI_*."},
-    {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0, "static", false,
-	"How the number of workers is kept: static is always "
-	"pm.max_children."},
+    {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0,
+	"static dynamic ondemand", true,
+	"How many workers there are. static: always pm.max_children. dynamic: "
+	"as many as are in use, and between pm.min_spare_servers and "
+	"pm.max_spare_servers more. ondemand: as many as are in use, from "
+	"none. In use are those at work and those that connections wait for; "
+	"it is looked at ten times a second, and all that is missing is "
+	"started at once. For a sale take static: the workers are there "
+	"before the shoppers."},
     {"www", "pm.max_children", SETTING_NUMBER, AT(www.max_children), "16", 1,
 	4096, NULL, true,
 	"Workers. Each serves one request at a time and holds one connection "
@@ -106,6 +112,26 @@ const struct setting settings_table[] = {
 	"many, since at a reload two generations run beside each other. A "
 	"reload may raise it to twice what the server was started with, and "
 	"always to 64; more takes a restart."},
+    {"www", "pm.start_servers", SETTING_NUMBER, AT(www.start_servers), "0", 0,
+	4096, NULL, true,
+	"dynamic: workers at the start. 0: halfway between the two spares."},
+    {"www", "pm.min_spare_servers", SETTING_NUMBER, AT(www.min_spare), "0", 0,
+	4096, NULL, true,
+	"dynamic: workers beyond those in use, at least. Required there."},
+    {"www", "pm.max_spare_servers", SETTING_NUMBER, AT(www.max_spare), "0", 0,
+	4096, NULL, true,
+	"dynamic: workers beyond those that were in use at once within the "
+	"last pm.process_idle_timeout, at most. Required there."},
+    {"www", "pm.process_idle_timeout", SETTING_DURATION,
+	AT(www.idle_timeout_ms), "10s", 100, MS_PER_DAY, NULL, true,
+	"dynamic and ondemand: workers that the busiest moment of this time "
+	"had no use for are let go. The connections that they hold pass to "
+	"the others; the last worker under ondemand goes when it holds none."},
+    {"www", "pm.max_spawn_rate", SETTING_NUMBER, AT(www.spawn_rate), "0", 0,
+	4096, NULL, true,
+	"dynamic and ondemand: workers that are started in a tenth of a "
+	"second, at most. 0: all that are missing. (php-fpm's bounds a second, "
+	"and doubles up to it.)"},
     {"www", "pm.max_requests", SETTING_NUMBER, AT(www.max_requests), "0", 0,
 	INT64_C(1) << 40, NULL, true,
 	"Requests after which a worker is replaced: about so many, spread by "

@@ -8,6 +8,7 @@ it_tests = \
 	%reldir%/hostile.it \
 	%reldir%/kill.it \
 	%reldir%/logs.it \
+	%reldir%/manager.it \
 	%reldir%/modes.it \
 	%reldir%/monitor.it \
 	%reldir%/params.it \

@@ -67,6 +67,8 @@ struct rig_stage {
 	int no_deathsig; /* only the lifeline is left; the test's */
 	int how_to_make; /* enum rig_make; the test's */
 	unsigned next_children; /* of workers after a reload, 0: as before */
+	struct pool_size next_size; /* of them likewise, if next_sized */
+	int next_sized;
 	int makes, judges, enters, drops; /* calls; the master's */
 	uint32_t generation; /* from told(); the master's */
 	uint64_t ended; /* likewise */

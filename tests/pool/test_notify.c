@@ -181,6 +181,24 @@ START_TEST(test_a_crash_loop_is_in_the_status)
 END_TEST
 
 /* The only worker hangs: the loop turns, but the service is of no use. */
+/* pm = ondemand, and nobody is needed. */
+START_TEST(test_watchdog_is_fed_while_nobody_is_there)
+{
+	char text[512];
+	struct rig rig;
+
+	environment(WATCHDOG_MS);
+	rig_init(&rig, 1);
+	rig.groups[0].size =
+	    (struct pool_size){.manager = POOL_ONDEMAND, .idle_ms = 1000};
+	rig_start(&rig);
+	for (int i = 0; i < 3; i++)
+		await_heard("WATCHDOG=1", text, sizeof(text));
+	ck_assert_int_eq(RIG_GET(rig.stage->births), 0);
+	rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(test_watchdog_starves_with_the_workers)
 {
 	char text[512];
@@ -273,6 +291,7 @@ TESTS_MAIN("pool/notify", UNIT_SLOW("life", test_a_life, 60),
     UNIT_SLOW("not_ready", test_no_ready_without_workers, 60),
     UNIT_SLOW("failed", test_a_start_that_failed_says_why, 60),
     UNIT_SLOW("watchdog", test_watchdog_is_fed, 60),
+    UNIT_SLOW("resting", test_watchdog_is_fed_while_nobody_is_there, 30),
     UNIT_SLOW("starving", test_watchdog_starves_with_the_workers, 60),
     UNIT("watchdog_pid", test_watchdog_of_somebody_else),
     UNIT_SLOW("crash_loop", test_a_crash_loop_is_in_the_status, 60),
