@@ -87,10 +87,13 @@ static struct policy_plan plan_make(const struct master *master,
 	};
 	/* Besides the replacements never more than max_children at once. */
 	unsigned most = group->conf->max_children + (target - worn.want);
-	unsigned places = most > group->alive ? most - group->alive : 0;
 	struct policy_plan plan =
 	    pool_policy_plan(&group->policy, count, now_ns);
+	unsigned places;
 
+	if (most > group->room)
+		most = group->room;
+	places = most > group->alive ? most - group->alive : 0;
 	if (plan.spawn > places)
 		plan.spawn = places;
 	return plan;
