@@ -18,6 +18,7 @@ static struct {
 	enum log_level level;
 	enum log_format format;
 	char role[24];
+	char last_error[256];
 	log_sink_fn *sink;
 	void *sink_ctx;
 } logger = {.file = {.fd = STDERR_FILENO},
@@ -203,12 +204,20 @@ void log_file_write(const struct log_file *file, struct strv line)
 	(void)n;
 }
 
+const char *log_last_error(void)
+{
+	return logger.last_error;
+}
+
 static void line_send(enum log_level level, const char *text)
 {
 	/* A byte is at most five in JSON; the frame fits into the rest. */
 	char bytes[5 * LINE_MAX_BYTES];
 	struct strbuf line;
 
+	if (level <= LOG_LEVEL_ERROR)
+		strv_copy_cut(
+		    strv_c(text), logger.last_error, sizeof(logger.last_error));
 	if (logger.sink != NULL) {
 		logger.sink(level, text, logger.sink_ctx);
 		return;

@@ -54,6 +54,8 @@ bool log_reopen(struct err *err) ATTR_MUSTUSE;
 bool log_give(uid_t uid, struct err *err) ATTR_MUSTUSE;
 /* The word before the pid: "master", "worker", "keeper".  Copied. */
 void log_set_role(const char *role);
+/* The text of the last line at level error or more urgent, cut; "" if none. */
+const char *log_last_error(void);
 
 /*
  * Another file with lines of its own, as the access log, that log_reopen() and

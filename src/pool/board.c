@@ -8,8 +8,12 @@
 #include "base/flip.h"
 #include "base/str.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define WHY_MAX 240
 
@@ -38,16 +42,29 @@ struct board_slot {
 	char why[WHY_MAX]; /* read by the master when its writer is dead */
 } __attribute__((aligned(64)));
 
-struct board {
-	size_t bytes;
-	size_t ngroups, nslots;
-	size_t area_bytes; /* of one, rounded up to lines */
-	struct board_slot *slots;
-	char *areas;
+/* In memory that outlives a program: see pool_board_attach(). */
+struct board_shared {
+	/* What both programs must agree on, byte for byte. */
+	struct board_layout {
+		char kind[16];
+		uint32_t header_bytes, slot_bytes, deaths_bytes;
+		uint32_t ngroups, nslots, area_bytes;
+		uint32_t area_layout;
+	} layout;
 	struct flip reload_flip;
 	struct pool_reload_status reload[2];
 	char judged[WHY_MAX]; /* read by the master when its writer is dead */
 	struct board_deaths groups[];
+};
+
+/* This process' view of it. */
+struct board {
+	int fd; /* of the memory */
+	size_t bytes;
+	struct board_size size;
+	struct board_shared *shared;
+	struct board_slot *slots;
+	char *areas;
 };
 
 static const char *const state_names[] = {
@@ -65,6 +82,9 @@ _Static_assert(ARRAY_LEN(state_names) == BOARD_STATE_COUNT, "a name for each");
 	__atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
 /* One writer: a plain sum is enough, only the store must not tear. */
 #define ADD_ONE(field) STORE(field, LOAD(field) + 1)
+/* Two masters count for a while, when one program follows another. */
+#define ADD_ONE_SHARED(field) \
+	((void)__atomic_fetch_add(&(field), 1, __ATOMIC_RELAXED))
 
 const char *pool_board_state_name(enum board_state state)
 {
@@ -78,49 +98,109 @@ static size_t lines_up(size_t bytes)
 	return (bytes + line - 1) / line * line;
 }
 
-struct board *pool_board_new(size_t ngroups, size_t nslots, size_t area_bytes)
+static struct board_layout layout_of(const struct board_size *size)
 {
-	size_t slots_at = lines_up(
-	    sizeof(struct board) + ngroups * sizeof(struct board_deaths));
-	size_t areas_at = slots_at + nslots * sizeof(struct board_slot);
-	size_t bytes = areas_at + nslots * lines_up(area_bytes);
-	struct board *board = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct board_layout layout;
 
-	if (board == MAP_FAILED)
+	/* Compared as bytes, gaps and all. */
+	memset(&layout, 0, sizeof(layout));
+	memcpy(layout.kind, "flashgate board", sizeof("flashgate board"));
+	layout.header_bytes = sizeof(struct board_shared);
+	layout.slot_bytes = sizeof(struct board_slot);
+	layout.deaths_bytes = sizeof(struct board_deaths);
+	layout.ngroups = (uint32_t)size->ngroups;
+	layout.nslots = (uint32_t)size->nslots;
+	layout.area_bytes = (uint32_t)size->area_bytes;
+	layout.area_layout = size->area_layout;
+	return layout;
+}
+
+/* NULL with errno.  Takes `fd` in any case. */
+static struct board *board_map(int fd, const struct board_size *size)
+{
+	size_t slots_at = lines_up(sizeof(struct board_shared) +
+				   size->ngroups * sizeof(struct board_deaths));
+	size_t areas_at = slots_at + size->nslots * sizeof(struct board_slot);
+	struct board *board = malloc(sizeof(*board));
+	int why;
+
+	if (board != NULL) {
+		board->fd = fd;
+		board->size = *size;
+		board->bytes =
+		    areas_at + size->nslots * lines_up(size->area_bytes);
+		board->shared = MAP_FAILED;
+		if (ftruncate(fd, (off_t)board->bytes) == 0)
+			board->shared = mmap(NULL, board->bytes,
+			    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	}
+	if (board == NULL || board->shared == MAP_FAILED) {
+		why = errno;
+		free(board);
+		close(fd);
+		errno = why;
 		return NULL;
-	board->bytes = bytes;
-	board->ngroups = ngroups;
-	board->nslots = nslots;
-	board->area_bytes = lines_up(area_bytes);
-	board->slots = (struct board_slot *)(void *)((char *)board + slots_at);
-	board->areas = (char *)board + areas_at;
+	}
+	board->slots =
+	    (struct board_slot *)(void *)((char *)board->shared + slots_at);
+	board->areas = (char *)board->shared + areas_at;
 	return board;
+}
+
+struct board *pool_board_new(const struct board_size *size)
+{
+	int fd = memfd_create("flashgate-board", MFD_CLOEXEC);
+	struct board *board = fd < 0 ? NULL : board_map(fd, size);
+
+	if (board != NULL)
+		board->shared->layout = layout_of(size);
+	return board;
+}
+
+struct board *pool_board_attach(int fd, const struct board_size *size)
+{
+	struct board_layout ours = layout_of(size), theirs;
+	ssize_t n = pread(fd, &theirs, sizeof(theirs), 0);
+
+	if (n != (ssize_t)sizeof(theirs) ||
+	    memcmp(&ours, &theirs, sizeof(ours)) != 0) {
+		close(fd);
+		errno = EINVAL;
+		return NULL;
+	}
+	return board_map(fd, size);
+}
+
+int pool_board_fd(const struct board *board)
+{
+	return board->fd;
 }
 
 void pool_board_free(struct board **board)
 {
 	if (*board == NULL)
 		return;
-	BUG_ON(munmap(*board, (*board)->bytes) != 0);
+	BUG_ON(munmap((*board)->shared, (*board)->bytes) != 0);
+	close((*board)->fd);
+	free(*board);
 	*board = NULL;
 }
 
 struct board_slot *pool_board_slot(struct board *board, size_t slot)
 {
-	BUG_ON(slot >= board->nslots);
+	BUG_ON(slot >= board->size.nslots);
 	return &board->slots[slot];
 }
 
 void *pool_board_area(struct board *board, size_t slot)
 {
-	BUG_ON(slot >= board->nslots);
-	return board->areas + slot * board->area_bytes;
+	BUG_ON(slot >= board->size.nslots);
+	return board->areas + slot * lines_up(board->size.area_bytes);
 }
 
 size_t pool_board_slots(const struct board *board)
 {
-	return board->nslots;
+	return board->size.nslots;
 }
 
 /* A child that runs wild may have written nonsense: a reader's index must
@@ -136,7 +216,7 @@ void pool_board_view(
 	const struct board_slot *from;
 	uint64_t base;
 
-	BUG_ON(slot >= board->nslots);
+	BUG_ON(slot >= board->size.nslots);
 	from = &board->slots[slot];
 	base = LOAD(from->requests_base);
 	*view = (struct board_view){
@@ -156,6 +236,18 @@ void pool_board_view(
 	    view->requests_total > base ? view->requests_total - base : 0;
 }
 
+void pool_board_count(const struct board *board, size_t group, size_t but,
+    unsigned counts[BOARD_STATE_COUNT])
+{
+	memset(counts, 0, BOARD_STATE_COUNT * sizeof(counts[0]));
+	for (size_t i = 0; i < board->nslots; i++) {
+		const struct board_slot *slot = &board->slots[i];
+
+		if (i != but && LOAD(slot->group) == group)
+			counts[state_sane(LOAD(slot->state))]++;
+	}
+}
+
 static void text_copy(char *out, const char *from, size_t size)
 {
 	memcpy(out, from, size);
@@ -167,7 +259,7 @@ void pool_board_text(
 {
 	const struct board_slot *from;
 
-	BUG_ON(slot >= board->nslots);
+	BUG_ON(slot >= board->size.nslots);
 	from = &board->slots[slot];
 	memset(text, 0, sizeof(*text));
 	if (!flip_read(&from->request_flip, from->request, &text->request,
@@ -186,8 +278,8 @@ void pool_board_deaths(
 {
 	const struct board_deaths *from;
 
-	BUG_ON(group >= board->ngroups);
-	from = &board->groups[group];
+	BUG_ON(group >= board->size.ngroups);
+	from = &board->shared->groups[group];
 	deaths->births = LOAD(from->births);
 	deaths->stillborn = LOAD(from->stillborn);
 	for (size_t i = 0; i < BOARD_EXIT_CODES; i++)
@@ -228,8 +320,8 @@ void pool_board_buried(struct board_slot *slot)
 
 void pool_board_count_birth(struct board *board, size_t group)
 {
-	BUG_ON(group >= board->ngroups);
-	ADD_ONE(board->groups[group].births);
+	BUG_ON(group >= board->size.ngroups);
+	ADD_ONE_SHARED(board->shared->groups[group].births);
 }
 
 void pool_board_count_death(
@@ -237,14 +329,14 @@ void pool_board_count_death(
 {
 	struct board_deaths *deaths;
 
-	BUG_ON(group >= board->ngroups);
-	deaths = &board->groups[group];
+	BUG_ON(group >= board->size.ngroups);
+	deaths = &board->shared->groups[group];
 	if (stillborn)
-		ADD_ONE(deaths->stillborn);
+		ADD_ONE_SHARED(deaths->stillborn);
 	if (WIFEXITED(status))
-		ADD_ONE(deaths->by_exit[WEXITSTATUS(status)]);
+		ADD_ONE_SHARED(deaths->by_exit[WEXITSTATUS(status)]);
 	else if (WIFSIGNALED(status) && WTERMSIG(status) < BOARD_SIGNALS)
-		ADD_ONE(deaths->by_signal[WTERMSIG(status)]);
+		ADD_ONE_SHARED(deaths->by_signal[WTERMSIG(status)]);
 }
 
 void pool_board_set_pid(struct board_slot *slot, pid_t pid)
@@ -328,22 +420,24 @@ void pool_board_why(const struct board_slot *slot, char *out, size_t size)
 
 void pool_board_set_judged(struct board *board, const char *why)
 {
-	words_write(board->judged, why);
+	words_write(board->shared->judged, why);
 }
 
 void pool_board_judged(const struct board *board, char *out, size_t size)
 {
-	words_read(board->judged, out, size);
+	words_read(board->shared->judged, out, size);
 }
 
 void pool_board_reload_write(
     struct board *board, const struct pool_reload_status *status)
 {
-	flip_write(&board->reload_flip, board->reload, status, sizeof(*status));
+	flip_write(&board->shared->reload_flip, board->shared->reload, status,
+	    sizeof(*status));
 }
 
 bool pool_board_reload_read(
     const struct board *board, struct pool_reload_status *out)
 {
-	return flip_read(&board->reload_flip, board->reload, out, sizeof(*out));
+	return flip_read(&board->shared->reload_flip, board->shared->reload,
+	    out, sizeof(*out));
 }

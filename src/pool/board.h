@@ -86,9 +86,22 @@ struct board_deaths {
 	uint64_t by_signal[BOARD_SIGNALS];
 };
 
+struct board_size {
+	size_t ngroups, nslots;
+	size_t area_bytes; /* for each slot, the app's */
+	uint32_t area_layout; /* what stands in it; see struct pool_conf */
+};
+
 /* Master: NULL with errno when there is no memory. */
-struct board *pool_board_new(
-    size_t ngroups, size_t nslots, size_t area_bytes) ATTR_MUSTUSE;
+struct board *pool_board_new(const struct board_size *size) ATTR_MUSTUSE;
+/*
+ * The board that the program before us has made, with all that is counted on
+ * it.  Takes `fd`.  NULL with errno; EINVAL: it is not what ours would be.
+ */
+struct board *pool_board_attach(
+    int fd, const struct board_size *size) ATTR_MUSTUSE;
+/* Borrowed: what pool_board_attach() of the next program takes. */
+int pool_board_fd(const struct board *board);
 void pool_board_free(struct board **board);
 
 struct board_slot *pool_board_slot(struct board *board, size_t slot);
@@ -97,6 +110,9 @@ void *pool_board_area(struct board *board, size_t slot);
 size_t pool_board_slots(const struct board *board);
 void pool_board_view(
     const struct board *board, size_t slot, struct board_view *view);
+/* How many slots of a group are in each state, but for one slot. */
+void pool_board_count(const struct board *board, size_t group, size_t but,
+    unsigned counts[BOARD_STATE_COUNT]);
 /* All empty when the writer was faster than the reader again and again. */
 void pool_board_text(
     const struct board *board, size_t slot, struct board_text *text);

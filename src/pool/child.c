@@ -27,6 +27,17 @@ bool pool_child_draining(const struct pool_child *child)
 	return child->leaving == LEAVING_STOPS;
 }
 
+unsigned pool_child_idle_siblings(const struct pool_child *child)
+{
+	unsigned counts[BOARD_STATE_COUNT];
+
+	if (child->handover.give_fd < 0)
+		return 0;
+	pool_board_count(
+	    child->board, child->birth->group, child->birth->slot, counts);
+	return counts[BOARD_IDLE] + counts[BOARD_KEEP];
+}
+
 unsigned pool_child_index(const struct pool_child *child)
 {
 	return child->birth->index;

@@ -82,6 +82,9 @@ static inline bool pool_child_is_spent(const struct pool_child *child)
 	       child->requests >= child->request_limit;
 }
 
+/* Siblings that wait for work right now; 0 where nothing can change hands. */
+unsigned pool_child_idle_siblings(const struct pool_child *child);
+
 /* Tells the master; `kind` is an enum report_kind. */
 void pool_child_report(const struct pool_child *child, uint32_t kind);
 

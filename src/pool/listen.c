@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "pool/ident.h"
+#include "base/log.h"
 #include "pool/inherit.h"
 #include "pool/pool.h"
 #include "base/bug.h"
@@ -444,6 +445,28 @@ int pool_listen_open(const struct pool_listen_conf *conf, struct err *err)
 	if (fd < 0)
 		err_wrap(err, "listen %s", conf->address);
 	return fd;
+}
+
+bool pool_listen_is_made(int fd)
+{
+	return bound_find(fd) != NULL;
+}
+
+void pool_listen_adopt(const struct pool_listen_conf *conf, int fd)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNSPEC};
+	socklen_t len = sizeof(addr) - 1; /* a path may have no terminator */
+	struct bound *note = bound_unused();
+	struct stat st;
+
+	if (note == NULL ||
+	    getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+		return;
+	if (strcmp(addr.sun_path, conf->address) != 0)
+		log_warning("listen = %s takes a restart: %s stays in use",
+		    conf->address, addr.sun_path);
+	else if (lstat(addr.sun_path, &st) == 0)
+		*note = (struct bound){true, fd, st.st_dev, st.st_ino};
 }
 
 void pool_listen_close(const struct pool_listen_conf *conf, int fd)

@@ -9,6 +9,7 @@ libpool_a_SOURCES = \
 	%reldir%/handover.c %reldir%/handover.h \
 	%reldir%/ident.c %reldir%/ident.h \
 	%reldir%/inherit.c %reldir%/inherit.h \
+	%reldir%/legacy.c %reldir%/legacy.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
 	%reldir%/master.c %reldir%/master.h \
@@ -29,5 +30,6 @@ libpool_a_SOURCES = \
 	%reldir%/status.c %reldir%/status.h \
 	%reldir%/statusfile.c %reldir%/statusfile.h \
 	%reldir%/stop.c %reldir%/stop.h \
-	%reldir%/turns.c %reldir%/turns.h
+	%reldir%/turns.c %reldir%/turns.h \
+	%reldir%/upgrade.c %reldir%/upgrade.h
 EXTRA_DIST += %reldir%/.may_include

@@ -6,11 +6,13 @@
 #include "config.h"
 
 #include "pool/master.h"
+#include "pool/legacy.h"
 #include "pool/pidfile.h"
 #include "pool/report.h"
 #include "pool/signals.h"
 #include "pool/statusfile.h"
 #include "pool/turns.h"
+#include "pool/upgrade.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -43,6 +45,30 @@ static void conf_check(const struct pool_conf *conf)
 
 /* ---- what the master holds ----------------------------------------------- */
 
+/* The former program's, with all that was counted, when ours is like it. */
+static void board_make(struct master *master)
+{
+	const struct pool_conf *conf = master->conf;
+	const struct board_size size = {
+	    .ngroups = conf->ngroups,
+	    .nslots = master->nchildren,
+	    .area_bytes = conf->area_bytes,
+	    .area_layout = conf->area_layout,
+	};
+	struct legacy *legacy = pool_legacy();
+
+	if (legacy->board_fd >= 0) {
+		master->heritage.board =
+		    pool_board_attach(legacy->board_fd, &size);
+		legacy->board_fd = -1;
+		if (master->heritage.board == NULL)
+			log_notice("upgrade: the former program counted "
+				   "differently: counters begin at 0");
+	}
+	if (master->heritage.board == NULL)
+		master->heritage.board = pool_board_new(&size);
+}
+
 static bool room_make(struct master *master, struct err *err)
 {
 	const struct pool_conf *conf = master->conf;
@@ -67,8 +93,7 @@ static bool room_make(struct master *master, struct err *err)
 		    master->nchildren);
 		return false;
 	}
-	master->heritage.board =
-	    pool_board_new(conf->ngroups, master->nchildren, conf->area_bytes);
+	board_make(master);
 	if (master->heritage.board == NULL) {
 		err_set_errno(
 		    err, "shared memory for %zu children", master->nchildren);
@@ -101,12 +126,27 @@ static bool watch(const struct master *master, int fd, struct err *err)
 	return false;
 }
 
+/* The former program's children give into the same that ours take from. */
+static bool channel_make(
+    struct handover *channel, const char *group, struct err *err)
+{
+	struct legacy_group *left = pool_legacy_group(pool_legacy(), group);
+
+	if (left == NULL)
+		return pool_handover_open(channel, err);
+	*channel = left->channel;
+	left->channel = HANDOVER_NONE;
+	return true;
+}
+
 static bool channels_make(struct master *master, struct err *err)
 {
 	for (size_t i = 0; i < master->conf->ngroups; i++)
 		if (master->conf->groups[i].listen_fd >= 0 &&
-		    !pool_handover_open(&master->heritage.handover[i], err))
+		    !channel_make(&master->heritage.handover[i],
+			master->conf->groups[i].name, err))
 			return false;
+	pool_legacy_close_rest(pool_legacy());
 	return true;
 }
 
@@ -213,15 +253,21 @@ static void stop_do(struct master *master, enum stop_event event)
 	alive_describe(master, &who);
 	switch (act) {
 	case STOP_SEND_TERM:
+		pool_renew_do(master, RELOAD_STOP);
+		/* While another program serves, ours hand over to its children
+		 * what they hold. */
+		children_signal(
+		    master, master->heir ? SIGNALS_RETIRE_NUMBER : SIGTERM);
+		/* Said when it is so: tests and people go by it. */
 		log_notice("stopping: %u children have %u ms to finish",
 		    alive(master), master->stop.grace_ms);
 		pool_notify_stopping(&master->notify, master->stop.grace_ms);
-		pool_renew_do(master, RELOAD_STOP);
-		children_signal(master, SIGTERM);
 		break;
 	case STOP_SEND_KILL:
 		log_warning("killing%s", who.p);
 		children_signal(master, SIGKILL);
+		if (master->judge > 0 && !master->followed)
+			kill(master->judge, SIGKILL);
 		break;
 	case STOP_GIVE_UP:
 		log_alert("giving up on%s: killed, but not gone", who.p);
@@ -265,7 +311,11 @@ static void signals_take(struct master *master)
 		children_reap(master);
 	if ((came & SIGNALS_REOPEN) != 0)
 		logs_reopen(master);
-	if ((came & SIGNALS_RELOAD) != 0)
+	if ((came & SIGNALS_RENEW) != 0)
+		pool_renew_do(master, pool_upgrade_is_due(master)
+					  ? RELOAD_PROGRAM
+					  : RELOAD_ASKED);
+	else if ((came & SIGNALS_RELOAD) != 0)
 		pool_renew_do(master, RELOAD_ASKED);
 	if ((came & SIGNALS_STOP) != 0)
 		stop_do(master, STOP_ASKED);
@@ -277,9 +327,29 @@ static void complete_tell(struct master *master)
 		return;
 	master->complete = true;
 	log_notice("ready: %u children", alive(master));
+	if (master->heir) {
+		pool_upgrade_tell_ready(master);
+		return;
+	}
 	pool_notify_ready(&master->notify);
 	if (master->conf->ready != NULL)
 		master->conf->ready(master->conf->ready_ctx);
+}
+
+void pool_master_take_over(struct master *master)
+{
+	const struct pool_conf *conf = master->conf;
+	struct err err = ERR_INIT;
+
+	master->heir = false;
+	/* The children are there and serve: no reason to end. */
+	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, &err))
+		log_error("%s", err.text);
+	pool_renew_publish(master);
+	log_notice("upgrade: the place is ours");
+	pool_notify_ready(&master->notify);
+	if (conf->ready != NULL)
+		conf->ready(conf->ready_ctx);
 }
 
 static int64_t earlier(int64_t a_ns, int64_t b_ns)
@@ -320,8 +390,10 @@ static void events_take(struct master *master, int64_t until_ns)
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == master->heritage.signal_fd)
 			signals_take(master);
-		else
+		else if (events[i].data.fd == master->heritage.report_read)
 			reports_take(master);
+		else if (events[i].data.fd == master->link_fd)
+			pool_upgrade_hear(master);
 	}
 }
 
@@ -351,6 +423,8 @@ static int run(struct master *master)
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
 			until_ns = generations_fill(master);
+			if (master->followed && alive(master) == 0)
+				return EX_OK;
 			complete_tell(master);
 			notify_ns = notify_turn(master);
 			if (notify_ns < until_ns)
@@ -358,7 +432,8 @@ static int run(struct master *master)
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;
-			if (alive(master) == 0 && master->judge == 0)
+			if (alive(master) == 0 &&
+			    (master->judge == 0 || master->followed))
 				return EX_OK;
 			if (master->stop.state == STOP_LOST)
 				return EX_SOFTWARE;
@@ -381,8 +456,11 @@ static bool prepare(struct master *master, int *exit_code, struct err *err)
 	*exit_code = EX_SOFTWARE;
 	if (!room_make(master, err) || !descriptors_make(master, err))
 		return false;
+	pool_upgrade_inherit(master);
 	pool_renew_init(master);
 	pool_master_share_log(master);
+	if (master->heir)
+		return true;
 	*exit_code = EX_CONFIG;
 	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, err))
 		return false;
@@ -390,9 +468,17 @@ static bool prepare(struct master *master, int *exit_code, struct err *err)
 	return true;
 }
 
+/* One pool a process; said after it has ended. */
+static bool followed;
+
+bool pool_is_followed(void)
+{
+	return followed;
+}
+
 int pool_run(const struct pool_conf *conf)
 {
-	struct master master = {.conf = conf};
+	struct master master = {.conf = conf, .link_fd = -1};
 	struct err err = ERR_INIT;
 	int exit_code;
 
@@ -416,16 +502,21 @@ int pool_run(const struct pool_conf *conf)
 	pool_notify_open(&master.notify);
 	if (prepare(&master, &exit_code, &err)) {
 		exit_code = run(&master);
-		pool_statusfile_remove(conf->pid_file);
+		/* Both files are the server's: not ours any more, or not yet. */
+		if (!master.followed && !master.heir) {
+			pool_statusfile_remove(conf->pid_file);
+			if (conf->pid_file != NULL)
+				pool_pidfile_remove(conf->pid_file);
+		}
 		pool_renew_fini(&master);
-		if (conf->pid_file != NULL)
-			pool_pidfile_remove(conf->pid_file);
 		log_notice("stopped");
 	} else {
 		log_alert("%s", err.text);
 		pool_notify_status(&master.notify, err.text);
 	}
+	followed = master.followed || master.heir;
 	pool_notify_close(&master.notify);
+	pool_upgrade_link_close(&master);
 	master_free(&master);
 	return exit_code;
 }

@@ -5,6 +5,7 @@
  *	master.c  the loop: signals, reports, clocks; calls the rest
  *	spawn.c   birth and burial of one child
  *	renew.c   one generation of children after the other: reloads
+ *	upgrade.c one program after the other
  *
  * All memory of the pool is taken before the first fork; only the configuration
  * of a new generation comes later, from its reloader.
@@ -66,10 +67,13 @@ struct master {
 	bool
 	    complete; /* every group was, at once; conf->ready has been called */
 	struct reload reload;
-	pid_t judge; /* 0: none */
+	pid_t judge; /* of a reload, or the next program; 0: none */
 	const struct pool_conf *candidate; /* what it judges */
 	char why[POOL_RELOAD_TEXT_MAX]; /* a reload fails */
 	struct pool_reload_status status;
+	int link_fd; /* to the next program, or to the former; -1: none */
+	bool heir; /* the former is the server still */
+	bool followed; /* the next is the server now */
 };
 
 static inline struct generation *pool_generation_of(
@@ -91,6 +95,9 @@ void pool_spawn_heard(struct master *master, const struct report *report);
 
 /* Gives the log to the children's user, who reopen it.  master.c */
 void pool_master_share_log(const struct master *master);
+/* We are the server: pid file, status, word to systemd and to conf->ready.
+ * master.c */
+void pool_master_take_over(struct master *master);
 
 /* ---- generations --------------------------------------------------------- */
 
@@ -102,6 +109,8 @@ unsigned pool_generation_alive(const struct generation *generation);
 bool pool_generation_is_complete(const struct generation *generation);
 /* What happened to a reload from outside: it was asked for, or a stop. */
 void pool_renew_do(struct master *master, enum reload_event event);
+/* Why what is under way is going to fail. */
+void pool_renew_why(struct master *master, const char *why);
 /* The judge has ended. */
 void pool_renew_judged(struct master *master, int status);
 /* A child of the new generation failed. */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -145,6 +146,15 @@ void pool_notify_reloaded(struct notify *notify)
 	 * stands in the status, said in the same turn. */
 	if (notify->ready)
 		pool_notify_ready(notify);
+}
+
+void pool_notify_main(struct notify *notify, pid_t pid)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%ld", (long)pid);
+	if (notify->fd >= 0)
+		say_one(notify, "MAINPID", text);
 }
 
 void pool_notify_stopping(struct notify *notify, unsigned grace_ms)

@@ -46,6 +46,8 @@ void pool_notify_ready(struct notify *notify);
  * before the first pool_notify_ready(). */
 void pool_notify_reloading(struct notify *notify);
 void pool_notify_reloaded(struct notify *notify);
+/* The service's main process, to which alone systemd listens. */
+void pool_notify_main(struct notify *notify, pid_t pid);
 /* `grace_ms` is how long it may take from now. */
 void pool_notify_stopping(struct notify *notify, unsigned grace_ms);
 /* One line for `systemctl status`. */

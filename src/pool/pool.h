@@ -127,6 +127,10 @@ bool pool_listen_check(
  */
 int pool_listen_open(
     const struct pool_listen_conf *conf, struct err *err) ATTR_MUSTUSE;
+/* Is there a file that pool_listen_close() would remove? */
+bool pool_listen_is_made(int fd) ATTR_MUSTUSE;
+/* The program before us bound it: as if we had. */
+void pool_listen_adopt(const struct pool_listen_conf *conf, int fd);
 /*
  * Closes, and unlinks a Unix socket that pool_listen_open() made, if the path
  * is still that socket.
@@ -243,6 +247,12 @@ bool pool_reload_status(const struct pool_child *child,
 bool pool_reload_status_read(const char *pid_file,
     struct pool_reload_status *out, struct err *err) ATTR_MUSTUSE;
 
+/* How this program was started, to start the next one likewise. */
+struct pool_program {
+	const char *path; /* absolute */
+	char *const *argv;
+};
+
 struct pool_conf {
 	/* The first is the service: its progress feeds systemd's watchdog. */
 	const struct pool_group *groups;
@@ -256,8 +266,13 @@ struct pool_conf {
 	/* Shared memory for the app, so much for every child: zero before the
 	 * first child of a place, then kept from child to child. */
 	size_t area_bytes;
+	/* Changes whenever the meaning of the areas' bytes does, so that the
+	 * next program does not read one thing for another. */
+	uint32_t area_layout;
 	/* NULL: there is no reload, and its signals are ignored. */
 	const struct pool_reloader *reloader;
+	/* NULL: no other program ever follows this one. */
+	const struct pool_program *program;
 	/* Called in the master once every group is complete for the first time;
 	 * may be NULL. */
 	void (*ready)(void *ctx);
@@ -272,12 +287,32 @@ struct pool_conf {
  * one hands over its connections and leaves; when anything of that fails, the
  * old one serves on.  Children never return from it.
  *
+ * USR2 does more when the file of conf->program is another one than at the
+ * start: that program is started, with the sockets, the channels for
+ * connections and the board of this one, and when it is ready this one's
+ * children hand over and leave; if it fails, this one serves on.
+ *
  * Returns an exit code of sysexits: 0 after a stop that ended every child, 70
  * when one outlived KILL or there was no memory, 78 for an unknown user or
  * group or a pid file that cannot be written; what it was is in the log.  The
  * signals named above stay blocked: the caller tidies up and exits.
  */
 int pool_run(const struct pool_conf *conf);
+
+/* After pool_run(): another program goes on with sockets, pid file and all. */
+bool pool_is_followed(void);
+
+/* ---- a program that is to follow another --------------------------------- */
+
+/* True while the other is the server still. */
+bool pool_is_heir(void);
+/*
+ * The socket that the other listens on for that group: the caller's now, for
+ * pool_listen_close().  -1: none.  What `conf` says of it takes a restart.
+ */
+int pool_heir_listen(const char *group, const struct pool_listen_conf *conf);
+/* Before pool_run(): there will be no such program, and why. */
+void pool_heir_fails(const char *why);
 
 /*
  * One child of the one group of `conf`, in this process and without a master:

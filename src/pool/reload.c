@@ -11,6 +11,9 @@ static const char *const state_names[] = {
     [RELOAD_STARTING] = "starting",
     [RELOAD_CLEARING] = "clearing",
     [RELOAD_KILLING] = "killing",
+    [RELOAD_LAUNCHED] = "launched",
+    [RELOAD_RECALLED] = "recalled",
+    [RELOAD_FOLLOWED] = "followed",
     [RELOAD_OVER] = "over",
 };
 _Static_assert(ARRAY_LEN(state_names) == RELOAD_STATE_COUNT, "a name for each");
@@ -24,6 +27,7 @@ const char *pool_reload_name(enum reload_state state)
 enum span {
 	SPAN_NONE,
 	SPAN_BOUND,
+	SPAN_TWICE, /* both that a reload has: it asks the stores, and starts */
 	SPAN_GRACE
 };
 
@@ -45,6 +49,18 @@ static const struct rule {
     {RELOAD_CLEARING, RELOAD_GONE, RELOAD_FORGET, RELOAD_RESTING, SPAN_NONE},
     {RELOAD_CLEARING, RELOAD_TIME, RELOAD_KILL, RELOAD_KILLING, SPAN_NONE},
     {RELOAD_KILLING, RELOAD_GONE, RELOAD_FORGET, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_RESTING, RELOAD_PROGRAM, RELOAD_LAUNCH, RELOAD_LAUNCHED,
+	SPAN_TWICE},
+    {RELOAD_LAUNCHED, RELOAD_READY, RELOAD_FOLLOW, RELOAD_FOLLOWED, SPAN_GRACE},
+    {RELOAD_LAUNCHED, RELOAD_BAD, RELOAD_REFUSE, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_LAUNCHED, RELOAD_TIME, RELOAD_RECALL, RELOAD_RECALLED, SPAN_GRACE},
+    {RELOAD_RECALLED, RELOAD_BAD, RELOAD_REFUSE, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_RECALLED, RELOAD_TIME, RELOAD_KILL_JUDGE, RELOAD_RECALLED,
+	SPAN_NONE},
+    {RELOAD_FOLLOWED, RELOAD_TIME, RELOAD_KILL, RELOAD_FOLLOWED, SPAN_NONE},
+    {RELOAD_LAUNCHED, RELOAD_STOP, RELOAD_RECALL, RELOAD_OVER, SPAN_NONE},
+    {RELOAD_RECALLED, RELOAD_STOP, RELOAD_KILL_JUDGE, RELOAD_OVER, SPAN_NONE},
+    {RELOAD_FOLLOWED, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
     {RELOAD_RESTING, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
     {RELOAD_JUDGING, RELOAD_STOP, RELOAD_KILL_JUDGE, RELOAD_OVER, SPAN_NONE},
     {RELOAD_STARTING, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
@@ -61,9 +77,13 @@ void pool_reload_init(struct reload *reload)
 static int64_t span_end(
     enum span span, const struct reload_bounds *bounds, int64_t now_ns)
 {
-	unsigned ms = span == SPAN_BOUND ? bounds->bound_ms : bounds->grace_ms;
+	const int64_t ms[] = {
+	    [SPAN_BOUND] = bounds->bound_ms,
+	    [SPAN_TWICE] = INT64_C(2) * bounds->bound_ms,
+	    [SPAN_GRACE] = bounds->grace_ms,
+	};
 
-	return span == SPAN_NONE ? INT64_MAX : now_ns + ms * NS_PER_MS;
+	return span == SPAN_NONE ? INT64_MAX : now_ns + ms[span] * NS_PER_MS;
 }
 
 enum reload_act pool_reload_step(struct reload *reload, enum reload_event event,
@@ -71,7 +91,7 @@ enum reload_act pool_reload_step(struct reload *reload, enum reload_event event,
 {
 	if (event == RELOAD_TIME && reload->state == RELOAD_RESTING &&
 	    reload->again)
-		event = RELOAD_ASKED;
+		event = reload->again_program ? RELOAD_PROGRAM : RELOAD_ASKED;
 	else if (event == RELOAD_TIME && now_ns < reload->deadline_ns)
 		return RELOAD_NOTHING;
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
@@ -79,11 +99,14 @@ enum reload_act pool_reload_step(struct reload *reload, enum reload_event event,
 			continue;
 		reload->state = rules[i].then;
 		reload->deadline_ns = span_end(rules[i].span, bounds, now_ns);
-		if (rules[i].act == RELOAD_BEGIN || event == RELOAD_STOP)
-			reload->again = false;
+		if (rules[i].in == RELOAD_RESTING || event == RELOAD_STOP)
+			reload->again = reload->again_program = false;
 		return rules[i].act;
 	}
-	if (event == RELOAD_ASKED && reload->state != RELOAD_OVER)
+	if ((event == RELOAD_ASKED || event == RELOAD_PROGRAM) &&
+	    reload->state != RELOAD_OVER && reload->state != RELOAD_FOLLOWED) {
 		reload->again = true;
+		reload->again_program |= event == RELOAD_PROGRAM;
+	}
 	return RELOAD_NOTHING;
 }

@@ -14,6 +14,13 @@
  * Who asks while one is under way gets one more afterwards, however often he
  * asked: it reads the settings anew.  A stop ends all of it, and no reload
  * begins after that.  renew.c does what is returned.
+ *
+ * Another program that is to follow this one takes the same course, in a master
+ * of its own (upgrade.c):
+ *
+ *	resting --program--> launched --ready--> followed
+ *	   ^                   |bad    |time
+ *	   +-------------------+       +--> recalled --bad--> resting
  */
 #ifndef POOL_RELOAD_H
 #define POOL_RELOAD_H
@@ -29,15 +36,19 @@ enum reload_state {
 	RELOAD_STARTING,
 	RELOAD_CLEARING,
 	RELOAD_KILLING,
+	RELOAD_LAUNCHED, /* the next program starts, we serve with it */
+	RELOAD_RECALLED, /* it was told to end */
+	RELOAD_FOLLOWED, /* it serves, we leave */
 	RELOAD_OVER, /* the pool stops */
 	RELOAD_STATE_COUNT
 };
 
 enum reload_event {
 	RELOAD_ASKED, /* HUP or USR2 came */
+	RELOAD_PROGRAM, /* USR2 came, and our program's file is another one */
 	RELOAD_GOOD, /* the judge has ended, and it will do */
-	RELOAD_BAD, /* what is under way has failed */
-	RELOAD_READY, /* the new generation is complete */
+	RELOAD_BAD, /* what is under way has failed, or ended */
+	RELOAD_READY, /* the new generation, or program, is complete */
 	RELOAD_GONE, /* the leaving one is no more */
 	RELOAD_TIME, /* look at the clock */
 	RELOAD_STOP, /* the pool stops */
@@ -53,19 +64,23 @@ enum reload_act {
 	RELOAD_SWITCH, /* the new one serves, the old one leaves */
 	RELOAD_ABANDON, /* the old one serves on, the new one leaves */
 	RELOAD_KILL, /* who still has not left */
-	RELOAD_FORGET /* the generation that has left */
+	RELOAD_FORGET, /* the generation that has left */
+	RELOAD_LAUNCH, /* the next program */
+	RELOAD_RECALL, /* it: told to end, in order */
+	RELOAD_FOLLOW /* it serves: everything to it, and leave */
 };
 
 struct reload {
 	enum reload_state state;
 	bool again; /* once more, when this is over */
+	bool again_program; /* ... with the next program */
 	int64_t deadline_ns; /* of this state; INT64_MAX: none */
 };
 
 /* How long states may last. */
 struct reload_bounds {
-	unsigned bound_ms; /* judging; starting */
-	unsigned grace_ms; /* clearing */
+	unsigned bound_ms; /* judging; starting; twice of it: launched */
+	unsigned grace_ms; /* clearing; recalled; followed */
 };
 
 void pool_reload_init(struct reload *reload);

@@ -9,6 +9,8 @@
 #include "pool/master.h"
 #include "pool/signals.h"
 #include "pool/statusfile.h"
+#include "pool/legacy.h"
+#include "pool/upgrade.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -97,12 +99,20 @@ static void generation_kill_unready(
 
 void pool_renew_init(struct master *master)
 {
-	master->serving = &master->generations[0];
-	master->other = &master->generations[1];
+	struct pool_reload_status former = {0};
+	/* The children of a former program are in the other half. */
+	unsigned half = pool_legacy()->half;
+
+	master->serving = &master->generations[half];
+	master->other = &master->generations[1 - half];
 	pool_reload_init(&master->reload);
 	generation_found(master, master->serving, master->conf);
-	master->status = (struct pool_reload_status){
-	    .master = getpid(), .generation = master->serving->number};
+	/* Counted on; what was under way is this program's start. */
+	(void)!pool_board_reload_read(master->heritage.board, &former);
+	master->status = (struct pool_reload_status){.master = getpid(),
+	    .generation = master->serving->number,
+	    .begun = former.begun,
+	    .ended = former.begun};
 }
 
 void pool_renew_fini(struct master *master)
@@ -151,7 +161,7 @@ static void verdict(struct master *master, bool failed)
 	pool_notify_reloaded(&master->notify);
 }
 
-static void why_set(struct master *master, const char *why)
+void pool_renew_why(struct master *master, const char *why)
 {
 	struct strbuf text;
 
@@ -215,7 +225,7 @@ static void begin(struct master *master)
 	master->candidate = reloader->make(reloader->ctx, &err);
 	if (master->candidate == NULL ||
 	    !conf_fits(master, master->candidate, &err)) {
-		why_set(master, err.text);
+		pool_renew_why(master, err.text);
 		pool_renew_do(master, RELOAD_BAD);
 		return;
 	}
@@ -230,7 +240,26 @@ static void begin(struct master *master)
 		return;
 	master->judge = 0;
 	err_set_errno(&err, "fork");
-	why_set(master, err.text);
+	pool_renew_why(master, err.text);
+	pool_renew_do(master, RELOAD_BAD);
+}
+
+/* Of the next program, which was to stay. */
+static void next_ended(struct master *master, pid_t next, int status)
+{
+	char why[96];
+
+	pool_upgrade_hear_rest(master);
+	if (master->followed) {
+		log_alert("upgrade: the next program, process %ld, has ended",
+		    (long)next);
+		return;
+	}
+	snprintf(why, sizeof(why), "the next program ended with %s %d",
+	    WIFEXITED(status) ? "exit code" : "signal",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	if (master->why[0] == '\0')
+		pool_renew_why(master, why);
 	pool_renew_do(master, RELOAD_BAD);
 }
 
@@ -238,17 +267,59 @@ void pool_renew_judged(struct master *master, int status)
 {
 	char why[POOL_RELOAD_TEXT_MAX];
 
+	pid_t ended = master->judge;
+
 	master->judge = 0;
+	if (master->reload.state != RELOAD_JUDGING) {
+		next_ended(master, ended, status);
+		return;
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == EX_OK) {
 		pool_renew_do(master, RELOAD_GOOD);
 		return;
 	}
 	pool_board_judged(master->heritage.board, why, sizeof(why));
 	if (why[0] != '\0')
-		why_set(master, why);
+		pool_renew_why(master, why);
 	else if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		why_set(master, "the process that asks the stores crashed");
+		pool_renew_why(
+		    master, "the process that asks the stores crashed");
 	pool_renew_do(master, RELOAD_BAD);
+}
+
+static void launch(struct master *master)
+{
+	struct err err = ERR_INIT;
+
+	master->status.begun++;
+	pool_renew_publish(master);
+	pool_notify_reloading(&master->notify);
+	log_notice("upgrade: begun");
+	master->why[0] = '\0';
+	if (pool_upgrade_launch(master, &err))
+		return;
+	pool_renew_why(master, err.text);
+	/* What was started, and is to be buried first, tells of its end. */
+	if (master->judge == 0)
+		pool_renew_do(master, RELOAD_BAD);
+}
+
+static void recall(struct master *master)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "the next program was not ready in %u ms",
+	    2 * master->conf->reloader->bound_ms);
+	pool_renew_why(master, why);
+	if (master->judge > 0)
+		kill(master->judge, SIGTERM);
+}
+
+static void follow(struct master *master)
+{
+	master->serving->leaves = true;
+	pool_upgrade_follow(master);
+	generation_signal(master, master->serving, SIGNALS_RETIRE_NUMBER);
 }
 
 static void judge_kill(struct master *master)
@@ -257,9 +328,11 @@ static void judge_kill(struct master *master)
 
 	if (master->judge > 0)
 		kill(master->judge, SIGKILL);
+	if (master->reload.state == RELOAD_RECALLED)
+		return;
 	snprintf(why, sizeof(why), "the stores did not answer within %u ms",
 	    master->conf->reloader->bound_ms);
-	why_set(master, why);
+	pool_renew_why(master, why);
 }
 
 /* ---- from one to the other ----------------------------------------------- */
@@ -315,10 +388,13 @@ static void abandon(struct master *master)
 
 static void kill_rest(struct master *master)
 {
+	const struct generation *leaving =
+	    master->followed ? master->serving : master->other;
+
 	log_warning("generation %u: %u children did not finish in time: "
 		    "killing them",
-	    master->other->number, pool_generation_alive(master->other));
-	generation_signal(master, master->other, SIGKILL);
+	    leaving->number, pool_generation_alive(leaving));
+	generation_signal(master, leaving, SIGKILL);
 }
 
 static void forget(struct master *master)
@@ -373,6 +449,15 @@ void pool_renew_do(struct master *master, enum reload_event event)
 	case RELOAD_FORGET:
 		forget(master);
 		break;
+	case RELOAD_LAUNCH:
+		launch(master);
+		break;
+	case RELOAD_RECALL:
+		recall(master);
+		break;
+	case RELOAD_FOLLOW:
+		follow(master);
+		break;
 	}
 }
 
@@ -380,7 +465,7 @@ void pool_renew_failed(struct master *master, const char *why)
 {
 	if (master->reload.state != RELOAD_STARTING)
 		return;
-	why_set(master, why);
+	pool_renew_why(master, why);
 	pool_renew_do(master, RELOAD_BAD);
 }
 

@@ -182,11 +182,10 @@ static bool socket_prepare(const struct loop *loop, int fd)
 }
 
 /* NULL, and closed, when it cannot be held. */
-static struct conn *hold(struct loop *loop, int fd)
+static struct conn *hold(struct loop *loop, int fd, int64_t deadline_ns)
 {
 	static struct log_rate rate;
-	struct conn *conn = pool_conns_add(&loop->conns, fd,
-	    deadline_in_ms(loop->child->group->io_timeout_ms));
+	struct conn *conn = pool_conns_add(&loop->conns, fd, deadline_ns);
 
 	/* Who gets here saw a free entry. */
 	BUG_ON(conn == NULL);
@@ -205,12 +204,12 @@ static void serve_new(struct loop *loop, int fd)
 
 	if (serve(loop, fd) == POOL_CLOSED)
 		return;
-	conn = hold(loop, fd);
+	conn = hold(loop, fd, HANDOVER_USED);
 	if (conn != NULL)
 		keep(loop, conn);
 }
 
-void pool_serve_accept(struct loop *loop)
+bool pool_serve_accept(struct loop *loop)
 {
 	const struct pool_group *group = loop->child->group;
 	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
@@ -220,7 +219,7 @@ void pool_serve_accept(struct loop *loop)
 
 	if (fd < 0) {
 		accept_failed(loop, errno);
-		return;
+		return false;
 	}
 	if (!pool_peers_allow(group->peers, fd, &from)) {
 		static struct log_rate rate;
@@ -229,11 +228,11 @@ void pool_serve_accept(struct loop *loop)
 		    "a connection was refused: its peer is not in "
 		    "listen.allowed_clients or listen.allowed_uids");
 		close(fd);
-		return;
+		return true;
 	}
 	if (!socket_prepare(loop, fd)) {
 		close(fd);
-		return;
+		return true;
 	}
 	/* Mostly the request is here already, and the connection is closed
 	 * after it: then the set never hears of it. */
@@ -242,78 +241,92 @@ void pool_serve_accept(struct loop *loop)
 		serve_new(loop, fd);
 		break;
 	case PEEK_NOTHING:
-		(void)hold(loop, fd);
+		(void)hold(loop, fd, deadline_in_ms(group->io_timeout_ms));
 		break;
 	case PEEK_GONE:
 		close(fd);
 		break;
 	}
+	return true;
 }
 
 /* ---- from one child to another ------------------------------------------- */
 
-/* A connection that another child has accepted, and perhaps served on. */
-static void adopt(struct loop *loop, int fd, bool used)
+/* A connection that another child has accepted, and perhaps served on.  True
+ * when it had a request. */
+static bool adopt(struct loop *loop, int fd, int64_t deadline_ns)
 {
 	struct conn *conn;
 
 	if (!socket_prepare(loop, fd)) {
 		close(fd);
-		return;
+		return false;
 	}
 	switch (peek(fd)) {
 	case PEEK_BYTES:
 		serve_new(loop, fd);
-		return;
+		return true;
 	case PEEK_NOTHING:
-		conn = hold(loop, fd);
-		if (conn != NULL && used)
+		conn = hold(loop, fd, deadline_ns);
+		if (conn != NULL && deadline_ns == HANDOVER_USED)
 			keep(loop, conn);
-		return;
+		return false;
 	case PEEK_GONE:
 		close(fd);
-		return;
+		return false;
 	}
+	return false;
 }
 
 /*
  * A few at once, and then a pause, so that the others get theirs: who is faster
  * than all of them is alone with all of them later.  More at once the more it
- * has: alone, it takes 256 in some 40 turns.
+ * has: alone, it takes 256 in some 40 turns.  One with a request is work enough
+ * for one turn, and no reason to pause.
  */
 bool pool_serve_take(struct loop *loop)
 {
 	uint32_t held =
 	    loop->conns.size - pool_conns_count(&loop->conns, CONN_FREE);
-	bool some = false, used;
+	int64_t deadline_ns;
+	bool some = false;
 	int fd;
 
 	for (uint32_t i = 0; i <= held / 8; i++) {
 		if (pool_child_is_spent(loop->child) ||
 		    pool_conns_count(&loop->conns, CONN_FREE) == 0)
 			break;
-		fd = pool_handover_take(&loop->child->handover, &used);
+		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
 		if (fd < 0)
 			break;
 		some = true;
-		adopt(loop, fd, used);
+		if (adopt(loop, fd, deadline_ns))
+			return true;
 	}
 	loop->take_ns = deadline_in_ms(1);
 	return some;
+}
+
+bool pool_serve_give_one(struct loop *loop, struct conn *conn)
+{
+	int64_t deadline_ns =
+	    conn->state == CONN_WAITING ? conn->deadline_ns : HANDOVER_USED;
+
+	if (!pool_handover_give(&loop->child->handover, conn->fd, deadline_ns))
+		return false;
+	/* It lives on: closing our end takes it out of no set. */
+	pool_loop_unwatch(loop, conn->fd);
+	drop(loop, conn);
+	return true;
 }
 
 static bool give_all(struct loop *loop, enum conn_state state)
 {
 	struct conn *conn;
 
-	while ((conn = pool_conns_oldest(&loop->conns, state)) != NULL) {
-		if (!pool_handover_give(
-			&loop->child->handover, conn->fd, state == CONN_KEPT))
+	while ((conn = pool_conns_oldest(&loop->conns, state)) != NULL)
+		if (!pool_serve_give_one(loop, conn))
 			return false;
-		/* It lives on: closing our end takes it out of no set. */
-		pool_loop_unwatch(loop, conn->fd);
-		drop(loop, conn);
-	}
 	return true;
 }
 

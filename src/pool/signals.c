@@ -22,7 +22,7 @@ static const struct {
     {SIGNALS_RETIRE_NUMBER, SIGNALS_RETIRE, true},
     {SIGCHLD, SIGNALS_CHILD, false},
     {SIGHUP, SIGNALS_RELOAD, false},
-    {SIGUSR2, SIGNALS_RELOAD, false},
+    {SIGUSR2, SIGNALS_RENEW, false},
 };
 
 static void signals_of(sigset_t *set, bool child)

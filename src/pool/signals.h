@@ -23,8 +23,9 @@ enum signals_event {
 	SIGNALS_STOP = 1 << 0, /* TERM, QUIT, INT */
 	SIGNALS_REOPEN = 1 << 1, /* USR1 */
 	SIGNALS_CHILD = 1 << 2, /* CHLD; master only */
-	SIGNALS_RELOAD = 1 << 3, /* HUP, USR2; master only */
-	SIGNALS_RETIRE = 1 << 4 /* SIGNALS_RETIRE_NUMBER; child only */
+	SIGNALS_RELOAD = 1 << 3, /* HUP; master only */
+	SIGNALS_RETIRE = 1 << 4, /* SIGNALS_RETIRE_NUMBER; child only */
+	SIGNALS_RENEW = 1 << 5 /* USR2; master only */
 };
 
 /*

@@ -34,7 +34,8 @@ static bool prepare(
 		return false;
 	}
 	single->reports = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	single->heritage.board = pool_board_new(1, 1, conf->area_bytes);
+	single->heritage.board = pool_board_new(&(struct board_size){
+	    .ngroups = 1, .nslots = 1, .area_bytes = conf->area_bytes});
 	if (single->reports < 0 || single->heritage.board == NULL) {
 		err_set_errno(err, "cannot prepare a lone worker");
 		return false;

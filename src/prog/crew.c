@@ -8,6 +8,7 @@
 #include "prog/front.h"
 #include "prog/keeper.h"
 #include "prog/monitor.h"
+#include "prog/stats.h"
 #include "prog/wire.h"
 #include "prog/worker.h"
 
@@ -72,7 +73,7 @@ static void groups_fill(struct crew *crew)
 	crew->monitor_does = monitor_app(crew->monitor);
 	if (!house->services)
 		crew->groups[crew->ngroups++] =
-		    (struct pool_group){.name = SNAPSHOT_WORKERS,
+		    (struct pool_group){.name = CREW_WORKERS,
 			.app = &crew->worker_does,
 			.listen_fd = house->listen_fd,
 			.max_children = (unsigned)settings->www.max_children,
@@ -87,7 +88,7 @@ static void groups_fill(struct crew *crew)
 	    .max_children = 1};
 	if (house->status_fd >= 0)
 		crew->groups[crew->ngroups++] =
-		    (struct pool_group){.name = "monitor",
+		    (struct pool_group){.name = CREW_MONITOR,
 			.app = &crew->monitor_does,
 			.listen_fd = house->status_fd,
 			.max_children = 1,
@@ -104,6 +105,7 @@ static void conf_fill(struct crew *crew)
 	crew->conf = (struct pool_conf){.groups = crew->groups,
 	    .ngroups = crew->ngroups,
 	    .area_bytes = monitor_area_bytes(),
+	    .area_layout = STATS_LAYOUT,
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
 		(unsigned)settings->global.process_control_timeout_ms,
@@ -111,6 +113,7 @@ static void conf_fill(struct crew *crew)
 	    .group = crew->front.group,
 	    .rights = &crew->front.rights,
 	    .reloader = crew->house->reloader,
+	    .program = crew->house->program,
 	    .ready = ready_tell,
 	    .ready_ctx = crew};
 }

@@ -13,6 +13,10 @@
 #include "prog/snapshot.h"
 #include "sale/table.h"
 
+/* Groups that listen, by name. */
+#define CREW_WORKERS SNAPSHOT_WORKERS
+#define CREW_MONITOR "monitor"
+
 struct crew;
 
 /* What all generations share, made once, before the first. */
@@ -23,6 +27,7 @@ struct crew_house {
 	struct snapshot_start start;
 	struct sale_table *table; /* shared memory */
 	const struct pool_reloader *reloader;
+	const struct pool_program *program; /* NULL: we cannot tell */
 	unsigned room; /* workers that shared memory is made for */
 };
 

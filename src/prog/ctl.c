@@ -236,6 +236,11 @@ static void actor_name(char *out, size_t size)
 		snprintf(out, size, "uid %ld", (long)getuid());
 }
 
+static bool is_for_the_master(const struct ctl_command *command)
+{
+	return command->run == ctl_reload || command->run == ctl_upgrade;
+}
+
 static int command_run(
     struct ctl *ctl, const struct ctl_command *command, int argc, char **argv)
 {
@@ -247,7 +252,8 @@ static int command_run(
 	/* A reload of wrong settings is the master's to refuse: it is there
 	 * that the reason is kept for others. */
 	if (!settings_load(ctl->conf_path, &ctl->settings, &err) &&
-	    (command->run != ctl_reload || ctl->settings.global.pid[0] == '\0'))
+	    (!is_for_the_master(command) ||
+		ctl->settings.global.pid[0] == '\0'))
 		return ctl_fail(EX_CONFIG, "%s", err.text);
 	actor_name(ctl->actor, sizeof(ctl->actor));
 	code = command->run(ctl);

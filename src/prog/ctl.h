@@ -98,5 +98,6 @@ int ctl_orders_export(struct ctl *ctl);
 int ctl_reconcile(struct ctl *ctl);
 int ctl_token(struct ctl *ctl);
 int ctl_reload(struct ctl *ctl);
+int ctl_upgrade(struct ctl *ctl);
 
 #endif

@@ -54,5 +54,9 @@ const struct ctl_command ctl_commands[] = {
     {"token", NULL, "CUSTOMER", 1,
 	"a bearer token for a customer, and nothing else", ctl_token,
 	{{"ttl", "SECONDS", "how long it is good (default: 3600)"}}},
+    {"upgrade", NULL, "", 0,
+	"the program that is installed now in place of the running one",
+	ctl_upgrade,
+	{{"timeout", "SECONDS", "how long to wait for that (default: 90)"}}},
     {0},
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flashgatectl reload: asks the master, and waits for its verdict. */
+/* flashgatectl reload, upgrade: asks the master, and waits for the verdict. */
 #include "config.h"
 
 #include "prog/ctl.h"
@@ -14,7 +14,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#define TIMEOUT_S     90 /* twice the master's 30 s, and some to drain */
+#define TIMEOUT_S     90 /* the master takes twice 30 s, and some to drain */
 #define TIMEOUT_MAX_S 86400
 #define LOOK_EVERY_MS 20
 
@@ -50,9 +50,23 @@ static int verdict_tell(
 	return 0;
 }
 
+/* Another process has written the status: it is the master now. */
+static int follower_tell(
+    const struct ctl *ctl, const struct pool_reload_status *now)
+{
+	if (ctl->json)
+		ctl_json(json_pack("{s:b, s:I, s:I}", "upgraded", true,
+		    "generation", (json_int_t)now->generation, "master",
+		    (json_int_t)now->master));
+	else
+		printf("upgraded: process %ld serves, generation %u\n",
+		    (long)now->master, now->generation);
+	return 0;
+}
+
 /* Until a reload that began after `before` was read has its verdict. */
 static int verdict_await(const struct ctl *ctl,
-    const struct pool_reload_status *before, int64_t deadline_ns)
+    const struct pool_reload_status *before, int number, int64_t deadline_ns)
 {
 	const struct timespec wait = {.tv_nsec = LOOK_EVERY_MS * NS_PER_MS};
 	struct pool_reload_status now;
@@ -61,10 +75,15 @@ static int verdict_await(const struct ctl *ctl,
 	for (;;) {
 		if (!pool_reload_status_read(
 			ctl->settings.global.pid, &now, &err) ||
-		    now.master != before->master ||
-		    kill(before->master, 0) != 0)
+		    kill(now.master, 0) != 0)
 			return ctl_fail(
 			    CTL_NO, "the master has ended meanwhile");
+		if (now.master != before->master && number == SIGUSR2)
+			return follower_tell(ctl, &now);
+		if (now.master != before->master)
+			return ctl_fail(CTL_NO,
+			    "another program has become the server meanwhile: "
+			    "ask again");
 		if (now.ended > before->begun)
 			return verdict_tell(ctl, &now);
 		if (deadline_left_ms(deadline_ns) == 0)
@@ -75,7 +94,8 @@ static int verdict_await(const struct ctl *ctl,
 	}
 }
 
-int ctl_reload(struct ctl *ctl)
+/* `number` is the signal that asks for it. */
+static int ask(struct ctl *ctl, int number)
 {
 	const char *text = ctl_option(ctl, "timeout");
 	const char *pid_file = ctl->settings.global.pid;
@@ -98,9 +118,20 @@ int ctl_reload(struct ctl *ctl)
 		    "no flashgate runs with pid file %s (it names process "
 		    "%ld)",
 		    pid_file, (long)before.master);
-	if (kill(before.master, SIGUSR2) != 0)
+	if (kill(before.master, number) != 0)
 		return ctl_fail(CTL_NO, "cannot signal master %ld: %s",
 		    (long)before.master, strerror(errno));
 	return verdict_await(
-	    ctl, &before, deadline_in_ms((int64_t)timeout_s * 1000));
+	    ctl, &before, number, deadline_in_ms((int64_t)timeout_s * 1000));
+}
+
+int ctl_reload(struct ctl *ctl)
+{
+	return ask(ctl, SIGHUP);
+}
+
+/* The same program: then it is a reload. */
+int ctl_upgrade(struct ctl *ctl)
+{
+	return ask(ctl, SIGUSR2);
 }

@@ -8,6 +8,7 @@
 #include "prog/wire.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
@@ -169,12 +170,24 @@ static void bad_settings_log(
 		log_error("%s", why->text);
 }
 
-static int run(const struct launch *launch)
+/* A daemon leaves the folder that it was started in, and a reload, or the next
+ * program, reads the same file. */
+static void path_make_absolute(struct launch *launch)
+{
+	static char absolute[PATH_MAX];
+
+	/* What is wrong with it is said by who reads it. */
+	if (realpath(launch->path, absolute) != NULL)
+		launch->path = absolute;
+}
+
+static int run(struct launch *launch)
 {
 	struct settings settings;
 	struct err err = ERR_INIT;
 
 	pool_descriptors_private();
+	path_make_absolute(launch);
 	if (!settings_load(launch->path, &settings, &err)) {
 		bad_settings_log(&settings, &err);
 		return EX_CONFIG;
@@ -214,6 +227,7 @@ int main(int argc, char **argv)
 {
 	struct launch launch = {.path = DEFAULT_CONF};
 	enum action action = arguments_read(argc, argv, &launch);
+	int code;
 
 	log_set_role("master");
 	switch (action) {
@@ -230,7 +244,10 @@ int main(int argc, char **argv)
 		info_print();
 		return EX_OK;
 	case ACTION_RUN:
-		return run(&launch);
+		code = run(&launch);
+		if (code != EX_OK)
+			pool_heir_fails(log_last_error());
+		return code;
 	case ACTION_TEST:
 	case ACTION_DUMP:
 	case ACTION_CHECK:

@@ -13,6 +13,7 @@
 #include "prog/single.h"
 #include "prog/wire.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -24,6 +25,9 @@ struct server {
 	const struct launch *launch;
 	struct front front;
 	struct crew_house house;
+	char path[PATH_MAX]; /* of our program */
+	char *argv[5];
+	struct pool_program program;
 };
 
 /* ---- judged before anything is made -------------------------------------- */
@@ -60,8 +64,10 @@ bool server_stores_judge(const struct settings *settings, FILE *out)
 	if (pid == 0) {
 		bool good = wire_check(settings, out, &err);
 
-		if (!good)
+		if (!good) {
 			log_error("%s", err.text);
+			pool_heir_fails(err.text);
+		}
 		fflush(NULL);
 		_exit(good ? EX_OK : EX_CONFIG);
 	}
@@ -98,43 +104,87 @@ static struct pool_listen_conf status_conf(const struct server *server)
 	return conf;
 }
 
+/* Another program's socket, when we are to follow it, or one of our own. */
+static int socket_open(
+    const char *group, const struct pool_listen_conf *conf, const char *setting)
+{
+	struct err err = ERR_INIT;
+	int fd = pool_heir_listen(group, conf);
+
+	if (fd < 0)
+		fd = pool_listen_open(conf, &err);
+	if (fd < 0)
+		log_error("[www] %s: %s", setting, err.text);
+	return fd;
+}
+
 static bool listen_open(struct server *server)
 {
+	struct crew_house *house = &server->house;
 	struct pool_listen_conf status = status_conf(server);
-	struct err err = ERR_INIT;
 
-	server->house.listen_fd = server->house.status_fd = -1;
+	house->listen_fd = house->status_fd = -1;
 	if (!server->launch->services) {
 		/* As a master we are the only one. */
 		server->front.listen.alone = true;
-		server->house.listen_fd =
-		    pool_listen_open(&server->front.listen, &err);
-		if (server->house.listen_fd < 0) {
-			log_error("[www] listen: %s", err.text);
+		house->listen_fd =
+		    socket_open(CREW_WORKERS, &server->front.listen, "listen");
+		if (house->listen_fd < 0)
 			return false;
-		}
 		backlog_judge(server->front.listen.backlog);
 	}
 	if (status.address[0] == '\0')
 		return true;
-	server->house.status_fd = pool_listen_open(&status, &err);
-	if (server->house.status_fd < 0)
-		log_error("[www] pm.status_listen: %s", err.text);
-	return server->house.status_fd >= 0;
+	house->status_fd =
+	    socket_open(CREW_MONITOR, &status, "pm.status_listen");
+	return house->status_fd >= 0;
+}
+
+static void socket_close(const struct pool_listen_conf *conf, int fd)
+{
+	if (fd < 0)
+		return;
+	/* Its name is another program's, which goes on with it. */
+	if (pool_is_heir() || pool_is_followed())
+		close(fd);
+	else
+		pool_listen_close(conf, fd);
 }
 
 static void listen_close(struct server *server)
 {
 	struct pool_listen_conf status = status_conf(server);
 
-	if (server->house.status_fd >= 0)
-		pool_listen_close(&status, server->house.status_fd);
-	if (server->house.listen_fd >= 0)
-		pool_listen_close(
-		    &server->front.listen, server->house.listen_fd);
+	socket_close(&status, server->house.status_fd);
+	socket_close(&server->front.listen, server->house.listen_fd);
+}
+
+/* Where the program is that would follow us; none where nobody can say. */
+static void program_find(struct server *server)
+{
+	static char flag_file[] = "-y", flag_services[] = "-S";
+	ssize_t n =
+	    readlink("/proc/self/exe", server->path, sizeof(server->path) - 1);
+
+	if (n <= 0)
+		return;
+	server->path[n] = '\0';
+	server->argv[0] = server->path;
+	server->argv[1] = flag_file;
+	server->argv[2] = (char *)(uintptr_t)server->launch->path;
+	server->argv[3] = server->launch->services ? flag_services : NULL;
+	server->program =
+	    (struct pool_program){.path = server->path, .argv = server->argv};
+	server->house.program = &server->program;
 }
 
 /* ---- one generation after the other -------------------------------------- */
+
+/* Who follows a daemon is one already. */
+static bool is_to_detach(const struct server *server)
+{
+	return server->launch->daemon && !pool_is_heir();
+}
 
 static int crews_run(struct server *server)
 {
@@ -150,7 +200,7 @@ static int crews_run(struct server *server)
 	crew = crew_new(server->settings, &server->house, &err);
 	if (crew == NULL)
 		log_error("%s", err.text);
-	else if (server->launch->daemon && !daemon_detach(&err))
+	else if (is_to_detach(server) && !daemon_detach(&err))
 		log_error("%s", err.text);
 	else
 		code = pool_run(crew_conf(crew));
@@ -191,6 +241,7 @@ static int master_run(struct server *server)
 	}
 	if (!server_stores_judge(server->settings, NULL))
 		return EX_CONFIG;
+	program_find(server);
 	if (listen_open(server))
 		code = house_run(server);
 	listen_close(server);
@@ -212,11 +263,12 @@ int server_run(const struct settings *settings, const struct launch *launch)
 		log_error("[global] error_log: a daemon needs one");
 		return EX_CONFIG;
 	}
-	if (launch->daemon && !daemon_start(settings->global.error_log, &err)) {
+	if (is_to_detach(&server) &&
+	    !daemon_start(settings->global.error_log, &err)) {
 		log_error("%s", err.text);
 		return EX_SOFTWARE;
 	}
-	if (!launch->services)
+	if (!launch->services && !pool_is_heir())
 		front_take_given(&server.front);
 	code = launch->single ? single_run(settings, &server.front, &keys)
 			      : master_run(&server);

@@ -13,7 +13,7 @@
 
 /* Who runs, and where; see flashgate(8), "Launching". */
 struct launch {
-	const char *path; /* of the settings */
+	const char *path; /* of the settings; absolute */
 	bool single; /* one worker, no master */
 	bool services; /* no worker */
 	bool daemon;

@@ -101,8 +101,9 @@ const struct setting settings_table[] = {
 	"not all go at once. 0: never."},
     {"www", "request_io_timeout", SETTING_DURATION, AT(www.io_timeout_ms), "5s",
 	10, MS_PER_DAY, NULL, true,
-	"How long a read from or a write to the web server may stall before "
-	"the connection is dropped."},
+	"How long the reading of a request, from its first byte to its last, "
+	"or one write of an answer may take before the connection is "
+	"dropped."},
     {"www", "keep_connections", SETTING_NUMBER, AT(www.keep_connections), "256",
 	0, 65535, NULL, true,
 	"Idle connections of the web server that one worker keeps open "

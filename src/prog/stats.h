@@ -15,6 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One more whenever a field of struct stats comes, goes or changes its meaning,
+ * or a route or code changes its number: an upgrade then counts from 0. */
+#define STATS_LAYOUT  1
+
 #define STATS_ROUTES  16
 #define STATS_CLASSES 6 /* 0: nothing was sent, 1..5: 1xx..5xx */
 #define STATS_CODES   64

@@ -15,6 +15,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Look-ups of sales that the table does not have, a second and worker: enough
@@ -23,6 +24,10 @@
 
 /* Requests between two looks at one's own size: a system call. */
 #define RSS_EVERY 256
+
+/* Longest wait for the keeper's first reading of the sales, and its step. */
+#define TABLE_WAIT_MS 2000
+#define TABLE_LOOK_MS 2
 
 struct worker {
 	const struct settings *settings;
@@ -191,6 +196,22 @@ static void worker_close(void *ctx)
  * has no connect storm.  A store that is away is no reason not to be born: the
  * worker says so to shoppers, and connects when it can.
  */
+/*
+ * At a start, and at an upgrade, the keeper fills the table at the same moment:
+ * who is ready before it is would tell the first shoppers to try again.  Without
+ * a keeper that can, service begins as well as it may.
+ */
+static void table_await(const struct worker *worker)
+{
+	const struct timespec pause = {.tv_nsec = TABLE_LOOK_MS * NS_PER_MS};
+	int64_t end_ns = deadline_in_ms(TABLE_WAIT_MS);
+	struct sale_table_head head;
+
+	while (
+	    !sale_table_head_read(worker->table, &head) && mono_ns() < end_ns)
+		nanosleep(&pause, NULL);
+}
+
 static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct worker *worker = ctx;
@@ -225,6 +246,8 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 		&gauge, &why) != OUT_DONE)
 		log_warning("Redis is away at start: %s", why.text);
 	own_table_keep(&worker->own, &worker->gate_port, &worker->ledger_port);
+	if (worker->own.table == NULL)
+		table_await(worker);
 	stats_rss(worker->stats);
 	return true;
 }
@@ -379,6 +402,8 @@ static enum pool_next worker_serve(void *ctx, int fd)
 		log_debug("connection dropped: %s", err.text);
 		return POOL_CLOSED;
 	}
+	if (read == FCGI_READ_NONE)
+		return POOL_KEEP;
 	worker->fd = fd;
 	request = request_of(worker->fcgi, read);
 	request_note(worker, &request);

@@ -31,6 +31,11 @@ unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
 %canon_reldir%_test_serving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
+unit_tests += %reldir%/test_sharing
+%canon_reldir%_test_sharing_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_sharing_SOURCES = %reldir%/test_sharing.c $(pool_rig)
+%canon_reldir%_test_sharing_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
 unit_tests += %reldir%/test_births
 %canon_reldir%_test_births_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_births_SOURCES = %reldir%/test_births.c $(pool_rig)

@@ -132,7 +132,8 @@ END_TEST
 
 START_TEST(test_board_life_of_a_slot)
 {
-	struct board *board = pool_board_new(2, 5, 0);
+	struct board *board = pool_board_new(
+	    &(struct board_size){.ngroups = 2, .nslots = 5, .area_bytes = 0});
 	struct board_slot *slot;
 	struct board_view view;
 	char why[64];
@@ -185,7 +186,8 @@ END_TEST
 
 START_TEST(test_board_shows_the_request_at_hand)
 {
-	struct board *board = pool_board_new(1, 2, 100);
+	struct board *board = pool_board_new(
+	    &(struct board_size){.ngroups = 1, .nslots = 2, .area_bytes = 100});
 	struct board_slot *slot = pool_board_slot(board, 1);
 	struct board_request request = {
 	    .method = "POST", .uri = "/v1", .query = "a", .content_length = 5};
@@ -245,7 +247,8 @@ END_TEST
 
 START_TEST(test_board_areas_are_kept_and_do_not_overlap)
 {
-	struct board *board = pool_board_new(2, 3, 100);
+	struct board *board = pool_board_new(
+	    &(struct board_size){.ngroups = 2, .nslots = 3, .area_bytes = 100});
 
 	ck_assert_uint_eq(pool_board_slots(board), 3);
 	for (size_t i = 0; i < 3; i++) {
@@ -274,7 +277,8 @@ END_TEST
 
 START_TEST(test_board_is_shared_and_survives_nonsense)
 {
-	struct board *board = pool_board_new(1, 1, 0);
+	struct board *board = pool_board_new(
+	    &(struct board_size){.ngroups = 1, .nslots = 1, .area_bytes = 0});
 	struct board_slot *slot = pool_board_slot(board, 0);
 	struct board_view view;
 	char why[1024];
@@ -303,7 +307,8 @@ END_TEST
 
 START_TEST(test_board_counts_deaths_by_reason)
 {
-	struct board *board = pool_board_new(2, 1, 0);
+	struct board *board = pool_board_new(
+	    &(struct board_size){.ngroups = 2, .nslots = 1, .area_bytes = 0});
 	struct board_deaths deaths;
 
 	pool_board_count_birth(board, 1);
@@ -359,7 +364,8 @@ static void master_make(struct master *master, struct master_child children[2],
     const struct pool_group *group)
 {
 	*master = (struct master){.children = children, .nchildren = 2};
-	master->heritage.board = pool_board_new(1, 2, 0);
+	master->heritage.board = pool_board_new(
+	    &(struct board_size){.ngroups = 1, .nslots = 2, .area_bytes = 0});
 	ck_assert_ptr_nonnull(master->heritage.board);
 	master->serving = &master->generations[0];
 	master->other = &master->generations[1];

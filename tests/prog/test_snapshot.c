@@ -83,7 +83,10 @@ static struct status see(struct watcher *watcher)
 
 static void setup(void)
 {
-	board = pool_board_new(ARRAY_LEN(groups), SLOTS, sizeof(struct stats));
+	board =
+	    pool_board_new(&(struct board_size){.ngroups = ARRAY_LEN(groups),
+		.nslots = SLOTS,
+		.area_bytes = sizeof(struct stats)});
 	ck_assert_ptr_nonnull(board);
 	sale_table_init(&table);
 	heritage = (struct heritage){.conf = &conf, .board = board};
