@@ -240,7 +240,7 @@ void pool_board_count(const struct board *board, size_t group, size_t but,
     unsigned counts[BOARD_STATE_COUNT])
 {
 	memset(counts, 0, BOARD_STATE_COUNT * sizeof(counts[0]));
-	for (size_t i = 0; i < board->nslots; i++) {
+	for (size_t i = 0; i < board->size.nslots; i++) {
 		const struct board_slot *slot = &board->slots[i];
 
 		if (i != but && LOAD(slot->group) == group)
