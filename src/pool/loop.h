@@ -74,6 +74,13 @@ bool pool_serve_accept(struct loop *loop);
 /* Takes some connections that other children have given, up to the first with
  * a request, which it serves; false: none. */
 bool pool_serve_take(struct loop *loop);
+/*
+ * Of the listening socket, and of the channel, one more that waits is held.  For
+ * who goes while others stay, after it has ceased to watch: a wake-up may have
+ * come to it that nobody else was given, and nobody may be born in its place,
+ * who would look anew.
+ */
+void pool_serve_rescue(struct loop *loop, bool accepted, bool took);
 /* To a sibling, with what it has sent; false, with errno, and nothing has
  * changed. */
 bool pool_serve_give_one(struct loop *loop, struct conn *conn) ATTR_MUSTUSE;

@@ -36,6 +36,8 @@ static void conf_check(const struct pool_conf *conf)
 		const struct pool_group *group = &conf->groups[i];
 
 		BUG_ON(group->name == NULL || group->app == NULL);
+		BUG_ON(group->size.manager != POOL_STATIC &&
+		       (group->listen_fd < 0 || group->size.idle_ms == 0));
 		if (group->listen_fd < 0)
 			continue;
 		BUG_ON(group->app->serve == NULL);
@@ -79,6 +81,8 @@ static bool room_make(struct master *master, struct err *err)
 		    group->room != 0 ? group->room : group->max_children;
 
 		BUG_ON(room < group->max_children);
+		if (group->listen_fd >= 0)
+			room += pool_recycle_bound(room);
 		for (size_t k = 0; k < ARRAY_LEN(master->generations); k++) {
 			master->generations[k].groups[i].first =
 			    master->nchildren;
@@ -321,19 +325,21 @@ static void signals_take(struct master *master)
 		stop_do(master, STOP_ASKED);
 }
 
-static void complete_tell(struct master *master)
+/* True when that has just come to be. */
+static bool complete_tell(struct master *master)
 {
 	if (master->complete || !pool_generation_is_complete(master->serving))
-		return;
+		return false;
 	master->complete = true;
 	log_notice("ready: %u children", alive(master));
 	if (master->heir) {
 		pool_upgrade_tell_ready(master);
-		return;
+		return true;
 	}
 	pool_notify_ready(&master->notify);
 	if (master->conf->ready != NULL)
 		master->conf->ready(master->conf->ready_ctx);
+	return true;
 }
 
 void pool_master_take_over(struct master *master)
@@ -374,6 +380,7 @@ static int64_t generations_fill(struct master *master)
 	/* First the reload: what it makes is filled in the same turn. */
 	int64_t first_ns = pool_renew_turn(master);
 
+	first_ns = earlier(first_ns, pool_manage_turn(master));
 	first_ns = earlier(first_ns, groups_fill(master, master->serving));
 	return earlier(first_ns, groups_fill(master, master->other));
 }
@@ -394,6 +401,8 @@ static void events_take(struct master *master, int64_t until_ns)
 			reports_take(master);
 		else if (events[i].data.fd == master->link_fd)
 			pool_upgrade_hear(master);
+		else
+			(void)pool_manage_event(master, events[i].data.fd);
 	}
 }
 
@@ -406,29 +415,33 @@ static int64_t notify_turn(struct master *master)
 	    &master->generations[ARRAY_LEN(master->generations) - 1];
 	struct notify_facts facts = {.board = master->heritage.board,
 	    .now_ns = mono_ns(),
-	    .reload_failed =
-		master->status.failed ? master->status.text : NULL};
+	    .reload_failed = master->status.failed ? master->status.text : NULL,
+	    .alarm = master->alarm[0] != '\0' ? master->alarm : NULL};
 
 	/* Both generations' places: the requests of an old one stay counted. */
 	if (service->conf->listen_fd >= 0)
 		facts.nslots = last->groups[0].first + service->room;
 	facts.alive = service->alive - service->starting;
+	/* Nobody is there because nobody is needed: our own loop runs. */
+	facts.resting = service->alive == 0 && service->want == 0;
 	return pool_notify_turn(&master->notify, &facts);
 }
 
 static int run(struct master *master)
 {
-	int64_t until_ns, notify_ns;
+	int64_t until_ns;
 
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
-			until_ns = generations_fill(master);
+			/* First: who goes leaves room for others. */
+			until_ns = pool_retire_turn(master);
+			until_ns = earlier(until_ns, generations_fill(master));
 			if (master->followed && alive(master) == 0)
 				return EX_OK;
-			complete_tell(master);
-			notify_ns = notify_turn(master);
-			if (notify_ns < until_ns)
-				until_ns = notify_ns;
+			/* From now on sizes are managed. */
+			if (complete_tell(master))
+				continue;
+			until_ns = earlier(until_ns, notify_turn(master));
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;

@@ -43,7 +43,7 @@ bool pool_generation_is_complete(const struct generation *generation)
 		const struct master_group *group = &generation->groups[i];
 
 		if (group->starting > 0 ||
-		    group->alive < group->conf->max_children)
+		    group->alive - group->retired < group->want)
 			return false;
 	}
 	return true;
@@ -61,6 +61,7 @@ static void generation_found(struct master *master,
 		pool_policy_init(&generation->groups[i].policy);
 		BUG_ON(generation->groups[i].alive != 0);
 	}
+	pool_manage_found(master, generation);
 }
 
 static void conf_drop(struct master *master, const struct pool_conf *conf)

@@ -51,8 +51,6 @@ static enum pool_next serve(struct loop *loop, int fd)
 	child->requests++;
 	child->request_ns = mono_ns();
 	pool_board_begin(child->slot, child->request_ns);
-	if (pool_child_is_spent(child) && child->leaving == LEAVING_NOT)
-		child->leaving = LEAVING_RETIRES;
 	pool_board_set_state(child->slot,
 	    child->leaving == LEAVING_NOT ? BOARD_BUSY : BOARD_DRAINING);
 	next = app->serve(app->ctx, fd);
@@ -209,31 +207,48 @@ static void serve_new(struct loop *loop, int fd)
 		keep(loop, conn);
 }
 
-bool pool_serve_accept(struct loop *loop)
+/* False: none.  `*fd` is -1 for one that is of no use. */
+static bool accept_one(struct loop *loop, int *fd)
 {
 	const struct pool_group *group = loop->child->group;
 	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(from);
-	int fd = accept4(
-	    group->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 
-	if (fd < 0) {
+	*fd = accept4(
+	    group->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+	if (*fd < 0) {
 		accept_failed(loop, errno);
 		return false;
 	}
-	if (!pool_peers_allow(group->peers, fd, &from)) {
+	if (!pool_peers_allow(group->peers, *fd, &from)) {
 		static struct log_rate rate;
 
 		log_limited(&rate, LOG_LEVEL_WARNING,
 		    "a connection was refused: its peer is not in "
 		    "listen.allowed_clients or listen.allowed_uids");
-		close(fd);
-		return true;
+		close(*fd);
+		*fd = -1;
+	} else if (!socket_prepare(loop, *fd)) {
+		close(*fd);
+		*fd = -1;
 	}
-	if (!socket_prepare(loop, fd)) {
-		close(fd);
+	return true;
+}
+
+/* For one that has not sent a byte yet. */
+static int64_t silence_end(const struct loop *loop)
+{
+	return deadline_in_ms(loop->child->group->io_timeout_ms);
+}
+
+bool pool_serve_accept(struct loop *loop)
+{
+	int fd;
+
+	if (!accept_one(loop, &fd))
+		return false;
+	if (fd < 0)
 		return true;
-	}
 	/* Mostly the request is here already, and the connection is closed
 	 * after it: then the set never hears of it. */
 	switch (peek(fd)) {
@@ -241,7 +256,7 @@ bool pool_serve_accept(struct loop *loop)
 		serve_new(loop, fd);
 		break;
 	case PEEK_NOTHING:
-		(void)hold(loop, fd, deadline_in_ms(group->io_timeout_ms));
+		(void)hold(loop, fd, silence_end(loop));
 		break;
 	case PEEK_GONE:
 		close(fd);
@@ -293,8 +308,7 @@ bool pool_serve_take(struct loop *loop)
 	int fd;
 
 	for (uint32_t i = 0; i <= held / 8; i++) {
-		if (pool_child_is_spent(loop->child) ||
-		    pool_conns_count(&loop->conns, CONN_FREE) == 0)
+		if (pool_conns_count(&loop->conns, CONN_FREE) == 0)
 			break;
 		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
 		if (fd < 0)
@@ -305,6 +319,25 @@ bool pool_serve_take(struct loop *loop)
 	}
 	loop->take_ns = deadline_in_ms(1);
 	return some;
+}
+
+void pool_serve_rescue(struct loop *loop, bool accepted, bool took)
+{
+	struct conn *conn;
+	int64_t deadline_ns;
+	int fd = -1;
+
+	if (accepted && pool_conns_count(&loop->conns, CONN_FREE) > 0 &&
+	    accept_one(loop, &fd) && fd >= 0)
+		(void)hold(loop, fd, silence_end(loop));
+	fd = -1;
+	if (took && pool_conns_count(&loop->conns, CONN_FREE) > 0)
+		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
+	if (fd < 0)
+		return;
+	conn = hold(loop, fd, deadline_ns);
+	if (conn != NULL && deadline_ns == HANDOVER_USED)
+		pool_conns_keep(&loop->conns, conn);
 }
 
 bool pool_serve_give_one(struct loop *loop, struct conn *conn)

@@ -47,6 +47,16 @@ struct snapshot_start snapshot_start_now(void)
 	    .time = wall_now().us / US_PER_S, .mono_ns = mono_ns()};
 }
 
+uint64_t snapshot_stillborn(const struct snapshot *snapshot)
+{
+	struct board_deaths deaths;
+
+	if (snapshot->workers == SIZE_MAX)
+		return 0;
+	pool_status_deaths(snapshot->child, snapshot->workers, &deaths);
+	return deaths.stillborn;
+}
+
 bool snapshot_open(
     struct snapshot *snapshot, struct pool_child *child, struct err *err)
 {
@@ -58,6 +68,7 @@ bool snapshot_open(
 	workers = snapshot_group(snapshot);
 	snapshot->memory = pool_child_area(child);
 	snapshot->processes = calloc(slots, sizeof(*snapshot->processes));
+	snapshot->stillborn = snapshot_stillborn(snapshot);
 	pool_queue_open(
 	    &snapshot->probe, workers != NULL ? workers->listen_fd : -1);
 	if (snapshot->processes != NULL)
@@ -379,6 +390,16 @@ static bool process_runs(pid_t pid)
 	       strchr("TtZXx", state[1] == ' ' ? state[2] : ' ') == NULL;
 }
 
+/* None is there because none is needed, as far as is known: since one was last
+ * seen to accept, none has failed to start. */
+static bool is_on_demand(const struct snapshot *snapshot)
+{
+	const struct pool_group *workers = snapshot_group(snapshot);
+
+	return workers != NULL && workers->size.manager == POOL_ONDEMAND &&
+	       snapshot_stillborn(snapshot) == snapshot->stillborn;
+}
+
 void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts)
 {
 	const struct settings *settings = snapshot->settings;
@@ -398,6 +419,7 @@ void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts)
 	for (size_t slot = 0; snapshot_next(snapshot, &slot, &view);)
 		facts->accepting += view.state != BOARD_STARTING &&
 				    view.state != BOARD_DRAINING;
+	facts->on_demand = is_on_demand(snapshot);
 	if (sale_table_head_read(snapshot->table, &head))
 		facts->table_age_ms =
 		    (mono_ns() - head.refreshed_ns) / NS_PER_MS;

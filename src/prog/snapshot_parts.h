@@ -17,6 +17,9 @@ bool snapshot_next(const struct snapshot *snapshot, size_t *slot,
 bool snapshot_is_active(const struct board_view *view);
 bool snapshot_is_idle(const struct board_view *view);
 
+/* Workers so far that died before they were ready. */
+uint64_t snapshot_stillborn(const struct snapshot *snapshot);
+
 void snapshot_peak(uint64_t *highest, uint64_t now);
 /* Over all monitors that ever were: a reload may give a new one a new place. */
 struct snapshot_memory snapshot_memory_sum(const struct snapshot *snapshot);

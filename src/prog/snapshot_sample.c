@@ -90,7 +90,7 @@ void snapshot_peak(uint64_t *highest, uint64_t now)
 		*highest = now;
 }
 
-/* Walks the workers; false when one of them is free, or one more may be made. */
+/* Walks the workers; true when max_children of them are too few. */
 static bool workers_look(
     struct snapshot *snapshot, int64_t after_ns, int64_t now_ns)
 {
@@ -107,10 +107,13 @@ static bool workers_look(
 			slow_tell(snapshot, slot - 1, &view);
 	}
 	snapshot_peak(&snapshot->memory->active_peak, active);
+	if (idle + active > leaving)
+		snapshot->stillborn = snapshot_stillborn(snapshot);
 	/* Of two generations the workers may be twice as many, and those of
 	 * the old one finish: no sign of a crowd. */
-	return group != NULL && idle == 0 &&
-	       active - leaving >= group->max_children;
+	return group != NULL &&
+	       pool_manager_is_full(
+		   &group->size, group->max_children, active - leaving, idle);
 }
 
 void snapshot_sample(struct snapshot *snapshot)
@@ -120,20 +123,22 @@ void snapshot_sample(struct snapshot *snapshot)
 	struct pool_queue queue = pool_queue_read(&snapshot->probe);
 	int64_t now_ns = mono_ns(), after_ns = latest->sampled_ns;
 	int64_t passed_ns = after_ns != 0 ? now_ns - after_ns : 0;
-	bool was_full = latest->was_full;
+	struct manager_episode episode = latest->episode;
+	bool is_full;
 
 	if (passed_ns > SAMPLE_MAX_NS)
 		passed_ns = SAMPLE_MAX_NS;
-	memory->was_full = workers_look(snapshot, after_ns, now_ns);
+	is_full = workers_look(snapshot, after_ns, now_ns);
 	memory->sampled_ns = now_ns;
 	if (queue.known)
 		snapshot_peak(&memory->queue_peak, queue.depth);
 	if (queue.known && queue.depth > 0)
 		memory->queued_ns += (uint64_t)passed_ns;
-	if (memory->was_full)
+	if (is_full)
 		memory->full_ns += (uint64_t)passed_ns;
-	if (memory->was_full && !was_full)
+	if (pool_manager_episode(&episode, is_full, now_ns))
 		memory->full++;
+	memory->episode = episode;
 }
 
 struct snapshot_memory snapshot_memory_sum(const struct snapshot *snapshot)

@@ -8,9 +8,11 @@ it_tests = \
 	%reldir%/hostile.it \
 	%reldir%/kill.it \
 	%reldir%/logs.it \
+	%reldir%/manager.it \
 	%reldir%/modes.it \
 	%reldir%/monitor.it \
 	%reldir%/params.it \
+	%reldir%/recycle.it \
 	%reldir%/reload.it \
 	%reldir%/roundtrips.it \
 	%reldir%/rush.it \

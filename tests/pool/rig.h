@@ -21,6 +21,9 @@
  *	uid        word is "<uid>/<gid>"
  *	rights     word is "<nice>/<RLIMIT_NOFILE>/<RLIMIT_CORE>/<dumpable>"
  *	env:NAME   word is "set" or "unset"
+ *	grow       and has 32 MB more from then on
+ *	ends:NAME  word is the number of children that ended for that cause
+ *	looping    word is 1 in a crash loop, else 0
  *
  * If a test fails, the master dies with the test process, and the children with
  * the master.
@@ -64,6 +67,8 @@ struct rig_stage {
 	int no_deathsig; /* only the lifeline is left; the test's */
 	int how_to_make; /* enum rig_make; the test's */
 	unsigned next_children; /* of workers after a reload, 0: as before */
+	struct pool_size next_size; /* of them likewise, if next_sized */
+	int next_sized;
 	int makes, judges, enters, drops; /* calls; the master's */
 	uint32_t generation; /* from told(); the master's */
 	uint64_t ended; /* likewise */

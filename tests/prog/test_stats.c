@@ -172,7 +172,23 @@ START_TEST(test_ready)
 }
 END_TEST
 
+/* pm = ondemand: nobody is there, and that is how it should be. */
+START_TEST(test_ready_without_workers)
+{
+	const struct ready_facts facts = {.master_runs = true,
+	    .on_demand = true,
+	    .table_age_ms = 100,
+	    .table_age_max_ms = 5000};
+	char bytes[64];
+	struct strbuf why;
+
+	strbuf_init(&why, bytes, sizeof(bytes));
+	ck_assert(ready_is_ready(&facts, &why));
+}
+END_TEST
+
 TESTS_MAIN("stats", UNIT("words", test_words_have_numbers_of_their_own),
     UNIT("counting", test_counting), UNIT("buckets", test_buckets),
     UNIT_TABLE("queue_age", test_queue_age, (int)ARRAY_LEN(ages)),
-    UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)))
+    UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)),
+    UNIT("on_demand", test_ready_without_workers))
