@@ -103,9 +103,16 @@ static void say_one(
 	char bytes[768];
 	struct strbuf text;
 
-	/* Cut is good enough for a line that people read. */
+	/* Cut is good enough for a line that people read.  It may quote a file
+	 * or a store: a newline would begin another variable, as MAINPID=, and
+	 * systemd drops a text that is not UTF-8. */
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text, "%s=%s", variable, value);
+	for (char *at = text.p; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ')
+			*at = ' ';
+		else if ((unsigned char)*at >= 0x7f)
+			*at = '?';
 	say(notify, text.p);
 }
 

@@ -268,6 +268,27 @@ START_TEST(test_reloading_has_a_time)
 }
 END_TEST
 
+/* A store's words are no variables of systemd's. */
+START_TEST(test_a_status_is_one_line)
+{
+	struct notify notify;
+	char text[512], longest[2000];
+
+	environment(0);
+	pool_notify_open(&notify);
+	pool_notify_status(&notify, "said:\nMAINPID=1\r\t\xff\xc3\xa4.");
+	ck_assert(heard_within(text, sizeof(text), RIG_PATIENCE_MS));
+	ck_assert_str_eq(text, "STATUS=said: MAINPID=1  ???.");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	pool_notify_status(&notify, longest);
+	ck_assert(heard_within(text, sizeof(text), RIG_PATIENCE_MS));
+	ck_assert_int_eq(strncmp(text, "STATUS=xxx", 10), 0);
+	ck_assert_uint_gt(strlen(text), 400);
+	pool_notify_close(&notify);
+}
+END_TEST
+
 static const char *const nowhere[] = {
     NULL, "", "relative", "@", "/nonexistent/fg/notify"};
 
@@ -296,4 +317,5 @@ TESTS_MAIN("pool/notify", UNIT_SLOW("life", test_a_life, 60),
     UNIT("watchdog_pid", test_watchdog_of_somebody_else),
     UNIT_SLOW("crash_loop", test_a_crash_loop_is_in_the_status, 60),
     UNIT("reloading", test_reloading_has_a_time),
+    UNIT("one_line", test_a_status_is_one_line),
     UNIT_TABLE("nobody", test_nobody_listens, ARRAY_LEN(nowhere)))
