@@ -326,7 +326,7 @@ START_TEST(test_no_look_makes_nonsense)
 	const struct pool_size *size = _i == 0 ? &dynamic : &ondemand;
 
 	pool_manager_init(&manager, size, 0, T0);
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 50000; i++) {
 		struct manager_look look = {.max = 64};
 		struct manager_plan plan;
 		unsigned there;
