@@ -77,6 +77,22 @@ static const char *const state_names[] = {
 };
 _Static_assert(ARRAY_LEN(state_names) == BOARD_STATE_COUNT, "a name for each");
 
+static const char *const cause_names[] = {
+    [BOARD_CAUSE_NONE] = "none",
+    [BOARD_CAUSE_MAX_REQUESTS] = "max_requests",
+    [BOARD_CAUSE_MAX_RSS] = "max_rss",
+    [BOARD_CAUSE_MAX_LIFETIME] = "max_lifetime",
+    [BOARD_CAUSE_SHRINK] = "shrink",
+    [BOARD_CAUSE_RELOAD] = "reload",
+    [BOARD_CAUSE_STOP] = "stop",
+    [BOARD_CAUSE_TERMINATE] = "terminate_timeout",
+    [BOARD_CAUSE_LATE] = "late",
+    [BOARD_CAUSE_SIGNAL] = "signal",
+    [BOARD_CAUSE_CRASH] = "crash",
+    [BOARD_CAUSE_STILLBORN] = "stillborn",
+};
+_Static_assert(ARRAY_LEN(cause_names) == BOARD_CAUSE_COUNT, "a name for each");
+
 #define LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define STORE(field, value) \
 	__atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
@@ -89,6 +105,11 @@ _Static_assert(ARRAY_LEN(state_names) == BOARD_STATE_COUNT, "a name for each");
 const char *pool_board_state_name(enum board_state state)
 {
 	return state_names[state];
+}
+
+const char *pool_board_cause_name(enum board_cause cause)
+{
+	return cause_names[cause];
 }
 
 static size_t lines_up(size_t bytes)
@@ -288,6 +309,9 @@ void pool_board_deaths(
 		deaths->by_exit[i] = LOAD(from->by_exit[i]);
 	for (size_t i = 0; i < BOARD_SIGNALS; i++)
 		deaths->by_signal[i] = LOAD(from->by_signal[i]);
+	for (size_t i = 0; i < BOARD_CAUSE_COUNT; i++)
+		deaths->by_cause[i] = LOAD(from->by_cause[i]);
+	deaths->crash_loop = LOAD(from->crash_loop);
 }
 
 void pool_board_born(struct board_slot *slot, const struct board_birth *birth)
@@ -340,18 +364,25 @@ void pool_board_count_let_go(struct board *board, size_t group)
 }
 
 void pool_board_count_death(
-    struct board *board, size_t group, int status, bool stillborn)
+    struct board *board, size_t group, int status, enum board_cause cause)
 {
 	struct board_deaths *deaths;
 
 	BUG_ON(group >= board->size.ngroups);
 	deaths = &board->shared->groups[group];
-	if (stillborn)
+	ADD_ONE_SHARED(deaths->by_cause[cause]);
+	if (cause == BOARD_CAUSE_STILLBORN)
 		ADD_ONE_SHARED(deaths->stillborn);
 	if (WIFEXITED(status))
 		ADD_ONE_SHARED(deaths->by_exit[WEXITSTATUS(status)]);
 	else if (WIFSIGNALED(status) && WTERMSIG(status) < BOARD_SIGNALS)
 		ADD_ONE_SHARED(deaths->by_signal[WTERMSIG(status)]);
+}
+
+void pool_board_set_crash_loop(struct board *board, size_t group, bool now)
+{
+	BUG_ON(group >= board->size.ngroups);
+	STORE(board->shared->groups[group].crash_loop, now ? 1 : 0);
 }
 
 void pool_board_set_pid(struct board_slot *slot, pid_t pid)

@@ -37,6 +37,25 @@ enum board_state {
 
 const char *pool_board_state_name(enum board_state state);
 
+/* What ended a child, in the eyes of people who count. */
+enum board_cause {
+	BOARD_CAUSE_NONE, /* nothing has yet */
+	BOARD_CAUSE_MAX_REQUESTS, /* it had its share, and was replaced */
+	BOARD_CAUSE_MAX_RSS,
+	BOARD_CAUSE_MAX_LIFETIME,
+	BOARD_CAUSE_SHRINK, /* fewer are wanted */
+	BOARD_CAUSE_RELOAD,
+	BOARD_CAUSE_STOP,
+	BOARD_CAUSE_TERMINATE, /* too long at one request */
+	BOARD_CAUSE_LATE, /* was told to go, and had to be killed */
+	BOARD_CAUSE_SIGNAL, /* somebody else told it, and it left in order */
+	BOARD_CAUSE_CRASH,
+	BOARD_CAUSE_STILLBORN,
+	BOARD_CAUSE_COUNT
+};
+
+const char *pool_board_cause_name(enum board_cause cause);
+
 struct board; /* all of it */
 struct board_slot; /* of one child */
 
@@ -86,6 +105,8 @@ struct board_deaths {
 	uint64_t let_go; /* were told to leave for lack of it */
 	uint64_t by_exit[BOARD_EXIT_CODES]; /* 0: left in order */
 	uint64_t by_signal[BOARD_SIGNALS];
+	uint64_t by_cause[BOARD_CAUSE_COUNT];
+	uint64_t crash_loop; /* 1: children die again and again just now */
 };
 
 struct board_size {
@@ -134,7 +155,8 @@ void pool_board_count_grown(struct board *board, size_t group, unsigned n);
 void pool_board_count_let_go(struct board *board, size_t group);
 /* `status` as waitpid(2) gives it. */
 void pool_board_count_death(
-    struct board *board, size_t group, int status, bool stillborn);
+    struct board *board, size_t group, int status, enum board_cause cause);
+void pool_board_set_crash_loop(struct board *board, size_t group, bool now);
 
 /* The child. */
 void pool_board_set_pid(struct board_slot *slot, pid_t pid);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/loop.h"
+#include "pool/report.h"
 #include "pool/signals.h"
 #include "base/bug.h"
 #include "base/clock.h"
@@ -191,7 +192,13 @@ int pool_loop_timeout_ms(const struct loop *loop)
 {
 	const struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
 	int64_t first_ns = loop->tick_ns;
+	int64_t wear_ns =
+	    loop->child->leaving == LEAVING_NOT
+		? pool_wear_next_ns(&loop->child->wear, loop->child->requests)
+		: INT64_MAX;
 
+	if (wear_ns < first_ns)
+		first_ns = wear_ns;
 	if (conn != NULL && conn->deadline_ns < first_ns)
 		first_ns = conn->deadline_ns;
 	if (loop->resume_ns != 0 && loop->resume_ns < first_ns)
@@ -355,8 +362,7 @@ static void conns_share(
 
 static bool may_come_in(const struct loop *loop)
 {
-	return !pool_child_is_spent(loop->child) &&
-	       pool_conns_count(&loop->conns, CONN_FREE) > 0;
+	return pool_conns_count(&loop->conns, CONN_FREE) > 0;
 }
 
 /* One new one, one from a sibling; what is still to be had. */
@@ -376,7 +382,7 @@ static unsigned sources_take(struct loop *loop, unsigned may)
 static unsigned conns_take(
     struct loop *loop, const struct epoll_event *events, int n, unsigned may)
 {
-	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
+	for (int i = 0; i < n; i++) {
 		struct conn *conn = conn_of(loop, &events[i]);
 
 		if (conn != NULL) {
@@ -446,11 +452,13 @@ static void turn(struct loop *loop)
 	may = conns_take(loop, events, n, may);
 	/*
 	 * Also when a signal came with it: this wake-up was ours alone, and
-	 * nobody else will be told of that connection.  But not as request
-	 * number limit + 1: who replaces us looks at the socket anew.
+	 * nobody else will be told of that connection.
 	 */
 	(void)sources_take(loop, may);
 	pool_serve_expire(loop);
+	/* It serves on until the master tells it to go. */
+	if (pool_wear_turn(&loop->child->wear, loop->child->requests))
+		pool_child_report(loop->child, REPORT_WORN);
 	if (loop->ghost)
 		ghost_banish(loop);
 }

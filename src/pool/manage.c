@@ -10,7 +10,6 @@
 #include "pool/manager.h"
 #include "pool/master.h"
 #include "pool/queue.h"
-#include "pool/signals.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -34,7 +33,7 @@ enum seen {
 	SEEN_IDLE,
 	SEEN_HOLDING, /* idle, with connections */
 	SEEN_BUSY,
-	SEEN_LEAVING /* because we said so */
+	SEEN_LEAVING /* or about to */
 };
 
 /*
@@ -45,7 +44,7 @@ enum seen {
 static enum seen child_see(
     const struct master_child *child, const struct board_view *view)
 {
-	if (child->retired)
+	if (child->told != BOARD_CAUSE_NONE || child->leaving)
 		return SEEN_LEAVING;
 	if (!child->ready)
 		return SEEN_STARTING;
@@ -89,6 +88,30 @@ static void children_see(struct master *master,
 	}
 }
 
+/*
+ * Beside a child that is worn out its replacement starts: one of the two is
+ * there only for a moment, and must not be taken for one too many.
+ */
+static void replacements_discount(struct master *master,
+    const struct master_group *group, struct manager_look *look)
+{
+	const struct generation *serving = master->serving;
+	const struct recycle_count worn = pool_retire_count(
+	    master, serving, (size_t)(group - serving->groups));
+	unsigned there = look->idle + look->busy + look->starting;
+	unsigned extra = there > group->want ? there - group->want : 0;
+
+	if (extra > worn.worn)
+		extra = worn.worn;
+	if (extra > look->starting) {
+		extra -= look->starting;
+		look->starting = 0;
+		look->idle -= extra < look->idle ? extra : look->idle;
+	} else {
+		look->starting -= extra;
+	}
+}
+
 static bool is_readable(int fd)
 {
 	struct pollfd one = {.fd = fd, .events = POLLIN};
@@ -121,6 +144,7 @@ static struct manager_look group_see(
 	    .max = group->conf->max_children, .now_ns = mono_ns()};
 
 	children_see(master, group, &look);
+	replacements_discount(master, group, &look);
 	queue_see(master, index, group->conf, &look);
 	return look;
 }
@@ -173,7 +197,7 @@ static void let_go(
 			return;
 		child->retired = true;
 		group->retired++;
-		kill(child->pid, SIGNALS_RETIRE_NUMBER);
+		pool_retire_tell(child, BOARD_CAUSE_SHRINK);
 		pool_board_count_let_go(
 		    master->heritage.board, child->birth.group);
 		log_debug("%s[%u] %ld is not needed any more",

@@ -81,6 +81,8 @@ static bool room_make(struct master *master, struct err *err)
 		    group->room != 0 ? group->room : group->max_children;
 
 		BUG_ON(room < group->max_children);
+		if (group->listen_fd >= 0)
+			room += pool_recycle_bound(room);
 		for (size_t k = 0; k < ARRAY_LEN(master->generations); k++) {
 			master->generations[k].groups[i].first =
 			    master->nchildren;
@@ -413,8 +415,8 @@ static int64_t notify_turn(struct master *master)
 	    &master->generations[ARRAY_LEN(master->generations) - 1];
 	struct notify_facts facts = {.board = master->heritage.board,
 	    .now_ns = mono_ns(),
-	    .reload_failed =
-		master->status.failed ? master->status.text : NULL};
+	    .reload_failed = master->status.failed ? master->status.text : NULL,
+	    .alarm = master->alarm[0] != '\0' ? master->alarm : NULL};
 
 	/* Both generations' places: the requests of an old one stay counted. */
 	if (service->conf->listen_fd >= 0)
@@ -427,19 +429,19 @@ static int64_t notify_turn(struct master *master)
 
 static int run(struct master *master)
 {
-	int64_t until_ns, notify_ns;
+	int64_t until_ns;
 
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
-			until_ns = generations_fill(master);
+			/* First: who goes leaves room for others. */
+			until_ns = pool_retire_turn(master);
+			until_ns = earlier(until_ns, generations_fill(master));
 			if (master->followed && alive(master) == 0)
 				return EX_OK;
 			/* From now on sizes are managed. */
 			if (complete_tell(master))
 				continue;
-			notify_ns = notify_turn(master);
-			if (notify_ns < until_ns)
-				until_ns = notify_ns;
+			until_ns = earlier(until_ns, notify_turn(master));
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;

@@ -6,6 +6,7 @@
  *	spawn.c   birth and burial of one child
  *	manage.c  how many there are to be: dynamic, ondemand
  *	renew.c   one generation of children after the other: reloads
+ *	retire.c  single children that are to go: worn out, or stuck
  *	upgrade.c one program after the other
  *
  * All memory of the pool is taken before the first fork; only the configuration
@@ -15,12 +16,15 @@
 #define POOL_MASTER_H
 
 #include "pool/board.h"
+#include "pool/breaker.h"
 #include "pool/child.h"
 #include "pool/ident.h"
 #include "pool/manager.h"
 #include "pool/notify.h"
+#include "pool/overdue.h"
 #include "pool/policy.h"
 #include "pool/pool.h"
+#include "pool/recycle.h"
 #include "pool/reload.h"
 #include "pool/stop.h"
 
@@ -32,6 +36,12 @@ struct master_child {
 	bool leaving; /* it said so */
 	bool retired; /* it was told so, since it is not needed */
 	int64_t born_ns, ready_ns;
+	enum board_cause worn; /* why it would like to go; it said so */
+	int64_t worn_ns;
+	enum board_cause told; /* why it was told to go */
+	int64_t told_ns;
+	bool killed; /* by us */
+	struct overdue overdue;
 	uint64_t requests; /* when it was last looked at */
 	int64_t used_ns; /* when it was last seen to have begun one */
 };
@@ -40,9 +50,11 @@ struct master_child {
 struct master_group {
 	const struct pool_group *conf;
 	size_t first; /* they have the slots first .. first + room */
-	unsigned room; /* at least max_children, whatever a reload asks for */
+	/* At least max_children, whatever a reload asks for, and where there
+	 * is a listening socket some more, for replacements. */
+	unsigned room;
 	struct policy policy;
-	/* starting + (those that are ready) == alive <= max_children */
+	/* starting + (those that are ready) == alive <= room */
 	unsigned alive;
 	unsigned starting;
 	unsigned retired; /* of those that are ready */
@@ -83,10 +95,18 @@ struct master {
 	const struct pool_conf *candidate; /* what it judges */
 	char why[POOL_RELOAD_TEXT_MAX]; /* a reload fails */
 	struct pool_reload_status status;
+	struct breaker breakers[POOL_GROUPS_MAX]; /* of both generations */
+	char alarm[POOL_RELOAD_TEXT_MAX]; /* a crash loop; "": none */
 	int link_fd; /* to the next program, or to the former; -1: none */
 	bool heir; /* the former is the server still */
 	bool followed; /* the next is the server now */
 };
+
+/* Children that a group should have. */
+static inline unsigned pool_group_want(const struct master_group *group)
+{
+	return group->want;
+}
 
 static inline struct generation *pool_generation_of(
     struct master *master, const struct master_child *child)
@@ -117,6 +137,18 @@ void pool_master_share_log(const struct master *master);
 /* We are the server: pid file, status, word to systemd and to conf->ready.
  * master.c */
 void pool_master_take_over(struct master *master);
+
+/* ---- single children that are to go ---------------------------------------- */
+
+/* Tells it, and kills it when control_timeout_ms was not enough. */
+void pool_retire_tell(struct master_child *child, enum board_cause cause);
+struct recycle_count pool_retire_count(const struct master *master,
+    const struct generation *generation, size_t group) ATTR_MUSTUSE;
+/* A child of `group` has died by itself: `how`, and its last words or "". */
+void pool_retire_crashed(
+    struct master *master, size_t group, const char *how, const char *why);
+/* Looks at everybody; the moment to look again. */
+int64_t pool_retire_turn(struct master *master) ATTR_MUSTUSE;
 
 /* ---- generations --------------------------------------------------------- */
 

@@ -180,8 +180,18 @@ struct pool_group {
 	/* What a reload may raise max_children to; 0: max_children itself.
 	 * Shared memory is made for it, once; read at the start only. */
 	unsigned room;
-	/* A child leaves after so many, ± 10 % by its index; 0: never. */
+	/*
+	 * A child is replaced after about so many requests, when it has grown
+	 * to so many resident bytes, or after so long; the first and the last
+	 * spread by its index.  Its heir is ready before it is told to go.
+	 * 0: never.  Only where there is a listening socket and a master.
+	 */
 	uint64_t max_requests;
+	uint64_t max_rss_bytes;
+	uint64_t max_lifetime_ms;
+	/* Who is at one request for longer is told to go, and a second later
+	 * killed; 0: never. */
+	unsigned terminate_ms;
 	/* SO_RCVTIMEO and SO_SNDTIMEO of a connection, and the wait for its
 	 * first byte.  Above 0 where there is a listening socket. */
 	unsigned io_timeout_ms;
@@ -276,6 +286,9 @@ struct pool_conf {
 	const char *pid_file; /* NULL: none */
 	/* Grace of a stop before TERM becomes KILL. */
 	unsigned control_timeout_ms;
+	/* An alarm when so many children of a group die by themselves within
+	 * so long; 0: none; at most 128. */
+	unsigned crash_threshold, crash_interval_ms;
 	/* Children run as this user and group when the master is root. */
 	const char *user, *group;
 	const struct pool_rights *rights; /* NULL: as the master's */
@@ -333,8 +346,9 @@ void pool_heir_fails(const char *why);
 /*
  * One child of the one group of `conf`, in this process and without a master:
  * for a manager that starts and stops processes itself (mod_fcgid).  TERM, QUIT
- * or INT let it finish what it has begun; USR1 reopens the log; max_requests
- * must be 0.  Returns an exit code as above; `err` is in the log.
+ * or INT let it finish what it has begun; USR1 reopens the log.  It is never
+ * recycled: that is the manager's.  Returns an exit code as above; `err` is in
+ * the log.
  */
 int pool_single(const struct pool_conf *conf);
 

@@ -51,8 +51,6 @@ static enum pool_next serve(struct loop *loop, int fd)
 	child->requests++;
 	child->request_ns = mono_ns();
 	pool_board_begin(child->slot, child->request_ns);
-	if (pool_child_is_spent(child) && child->leaving == LEAVING_NOT)
-		child->leaving = LEAVING_RETIRES;
 	pool_board_set_state(child->slot,
 	    child->leaving == LEAVING_NOT ? BOARD_BUSY : BOARD_DRAINING);
 	next = app->serve(app->ctx, fd);
@@ -310,8 +308,7 @@ bool pool_serve_take(struct loop *loop)
 	int fd;
 
 	for (uint32_t i = 0; i <= held / 8; i++) {
-		if (pool_child_is_spent(loop->child) ||
-		    pool_conns_count(&loop->conns, CONN_FREE) == 0)
+		if (pool_conns_count(&loop->conns, CONN_FREE) == 0)
 			break;
 		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
 		if (fd < 0)

@@ -90,17 +90,21 @@ static void groups_fill(struct crew *crew)
 	crew->keeper_does = keeper_app(crew->keeper);
 	crew->monitor_does = monitor_app(crew->monitor);
 	if (!house->services)
-		crew->groups[crew->ngroups++] =
-		    (struct pool_group){.name = CREW_WORKERS,
-			.app = &crew->worker_does,
-			.listen_fd = house->listen_fd,
-			.max_children = (unsigned)settings->www.max_children,
-			.size = workers_size(settings),
-			.room = house->room,
-			.max_requests = (uint64_t)settings->www.max_requests,
-			.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
-			.keep_max = (unsigned)settings->www.keep_connections,
-			.peers = &crew->front.peers};
+		crew->groups[crew->ngroups++] = (struct pool_group){
+		    .name = CREW_WORKERS,
+		    .app = &crew->worker_does,
+		    .listen_fd = house->listen_fd,
+		    .max_children = (unsigned)settings->www.max_children,
+		    .size = workers_size(settings),
+		    .room = house->room,
+		    .max_requests = (uint64_t)settings->www.max_requests,
+		    .max_rss_bytes = (uint64_t)settings->www.max_rss_bytes,
+		    .max_lifetime_ms = (uint64_t)settings->www.max_lifetime_ms,
+		    .terminate_ms =
+			(unsigned)settings->www.terminate_timeout_ms,
+		    .io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
+		    .keep_max = (unsigned)settings->www.keep_connections,
+		    .peers = &crew->front.peers};
 	crew->groups[crew->ngroups++] = (struct pool_group){.name = "keeper",
 	    .app = &crew->keeper_does,
 	    .listen_fd = -1,
@@ -128,6 +132,8 @@ static void conf_fill(struct crew *crew)
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
 		(unsigned)settings->global.process_control_timeout_ms,
+	    .crash_threshold = (unsigned)settings->global.crash_threshold,
+	    .crash_interval_ms = (unsigned)settings->global.crash_interval_ms,
 	    .user = crew->front.user,
 	    .group = crew->front.group,
 	    .rights = &crew->front.rights,

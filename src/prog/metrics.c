@@ -212,6 +212,35 @@ static void births_put(const struct metrics *metrics, struct strbuf *out)
 	    metrics, &let_go, offsetof(struct board_deaths, let_go), out);
 }
 
+/* Every cause from the start, so that a rate has something to begin with. */
+static void causes_put(const struct metrics *metrics, struct strbuf *out)
+{
+	const struct om_family ends =
+	    COUNTER("ends", "Children that ended, by what ended them.");
+	const struct om_family loop = GAUGE("crash_loop",
+	    "1 while children of a group die by themselves too often.");
+
+	om_head(out, &ends);
+	for (size_t i = 0; i < metrics->ngroups; i++)
+		for (int k = BOARD_CAUSE_NONE + 1; k < BOARD_CAUSE_COUNT; k++) {
+			const struct om_label labels[] = {
+			    {"group", metrics->groups[i].name},
+			    {"cause",
+				pool_board_cause_name((enum board_cause)k)}};
+
+			om_int(out, &ends, labels, ARRAY_LEN(labels),
+			    counted(metrics->groups[i].deaths.by_cause[k]));
+		}
+	om_head(out, &loop);
+	for (size_t i = 0; i < metrics->ngroups; i++) {
+		const struct om_label label = {
+		    "group", metrics->groups[i].name};
+
+		om_int(out, &loop, &label, 1,
+		    counted(metrics->groups[i].deaths.crash_loop));
+	}
+}
+
 /* Reasons that never occurred have no sample; an exit in order always has, so
  * that there is something to compare with. */
 static void reasons_put(struct strbuf *out, const struct om_family *family,
@@ -257,6 +286,7 @@ static void children_put(const struct metrics *metrics, struct strbuf *out)
 	om_head(out, &deaths);
 	for (size_t i = 0; i < metrics->ngroups; i++)
 		reasons_put(out, &deaths, &metrics->groups[i]);
+	causes_put(metrics, out);
 	single(out, &peak, metrics->status->memory_peak);
 }
 

@@ -326,6 +326,13 @@ static bool settings_agree(struct loading *load)
 		    "request_deadline (%lld ms), or claims of running requests "
 		    "would be given up",
 		    load->path, (long long)s->limits.request_deadline_ms);
+	else if (s->www.terminate_timeout_ms != 0 &&
+		 s->www.terminate_timeout_ms <= s->limits.request_deadline_ms)
+		err_set(load->err, 0,
+		    "%s: [www] request_terminate_timeout must be above the "
+		    "[limits] request_deadline (%lld ms), or workers would be "
+		    "killed that are about to answer",
+		    load->path, (long long)s->limits.request_deadline_ms);
 	else if (!access_format_check(s->www.access_format, &why))
 		err_set(load->err, 0, "%s: [www] access.format: %s", load->path,
 		    why.text);

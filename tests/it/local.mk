@@ -12,6 +12,7 @@ it_tests = \
 	%reldir%/modes.it \
 	%reldir%/monitor.it \
 	%reldir%/params.it \
+	%reldir%/recycle.it \
 	%reldir%/reload.it \
 	%reldir%/roundtrips.it \
 	%reldir%/rush.it \

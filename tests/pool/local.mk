@@ -85,6 +85,16 @@ unit_tests += %reldir%/test_renew
 %canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
 %canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
+unit_tests += %reldir%/test_turnover
+%canon_reldir%_test_turnover_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_turnover_SOURCES = %reldir%/test_turnover.c
+%canon_reldir%_test_turnover_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_recycle
+%canon_reldir%_test_recycle_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_recycle_SOURCES = %reldir%/test_recycle.c $(pool_rig)
+%canon_reldir%_test_recycle_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
 unit_tests += %reldir%/test_sizes
 %canon_reldir%_test_sizes_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_sizes_SOURCES = %reldir%/test_sizes.c $(pool_rig)

@@ -7,6 +7,7 @@
 #include "pool/rig.h"
 
 #include "base/log.h"
+#include "pool/status.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -168,6 +169,37 @@ static void rights_tell(char word[32])
 	    (long)files.rlim_cur, (long)core.rlim_cur, prctl(PR_GET_DUMPABLE));
 }
 
+static void grow(void)
+{
+	const size_t bytes = 32u << 20;
+	/* Not to be thought away, and not a leak. */
+	static char *volatile held;
+
+	held = malloc(bytes);
+	if (held != NULL)
+		memset(held, 1, bytes);
+}
+
+static void ends_tell(const struct rig *rig, const char *name, char word[32])
+{
+	struct board_deaths deaths;
+
+	pool_status_deaths(rig->child, 0, &deaths);
+	for (int i = 0; i < BOARD_CAUSE_COUNT; i++)
+		if (strcmp(name, pool_board_cause_name((enum board_cause)i)) ==
+		    0)
+			snprintf(word, 32, "%llu",
+			    (unsigned long long)deaths.by_cause[i]);
+}
+
+static void looping_tell(const struct rig *rig, char word[32])
+{
+	struct board_deaths deaths;
+
+	pool_status_deaths(rig->child, 0, &deaths);
+	snprintf(word, 32, "%llu", (unsigned long long)deaths.crash_loop);
+}
+
 /* What the line asks for, before the answer; the answer's first word. */
 static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 {
@@ -198,6 +230,12 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 		    word, 32, "%u/%u", (unsigned)getuid(), (unsigned)getgid());
 	} else if (strcmp(line, "rights") == 0) {
 		rights_tell(word);
+	} else if (strcmp(line, "grow") == 0) {
+		grow();
+	} else if (strncmp(line, "ends:", 5) == 0) {
+		ends_tell(rig, line + 5, word);
+	} else if (strcmp(line, "looping") == 0) {
+		looping_tell(rig, word);
 	} else if (strncmp(line, "env:", 4) == 0) {
 		snprintf(word, 32, "%s", getenv(line + 4) ? "set" : "unset");
 	}

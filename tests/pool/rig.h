@@ -21,6 +21,9 @@
  *	uid        word is "<uid>/<gid>"
  *	rights     word is "<nice>/<RLIMIT_NOFILE>/<RLIMIT_CORE>/<dumpable>"
  *	env:NAME   word is "set" or "unset"
+ *	grow       and has 32 MB more from then on
+ *	ends:NAME  word is the number of children that ended for that cause
+ *	looping    word is 1 in a crash loop, else 0
  *
  * If a test fails, the master dies with the test process, and the children with
  * the master.

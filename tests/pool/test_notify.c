@@ -151,6 +151,35 @@ START_TEST(test_watchdog_is_fed)
 }
 END_TEST
 
+START_TEST(test_a_crash_loop_is_in_the_status)
+{
+	struct rig_answer answer;
+	char text[900];
+	struct rig rig;
+
+	environment(0);
+	rig_init(&rig, 2);
+	rig.conf.crash_threshold = 2;
+	rig.conf.crash_interval_ms = 1500;
+	rig_start(&rig);
+	for (int i = 0; i < 2; i++) {
+		int fd = rig_connect(&rig);
+
+		rig_send(fd, "crash");
+		ck_assert(!rig_receive(fd, &answer));
+		close(fd);
+	}
+	await_heard(
+	    "STATUS=crash loop: 2 children of worker died", text, sizeof(text));
+	ck_assert_ptr_nonnull(strstr(text, "the last by signal 9"));
+	ck_assert_ptr_nonnull(strstr(text, " busy, "));
+	/* And again when it is over. */
+	RIG_AWAIT(rig_lines(rig.log, "the crash loop is over") == 1);
+	await_heard("STATUS=0 busy", text, sizeof(text));
+	rig_stop(&rig);
+}
+END_TEST
+
 /* The only worker hangs: the loop turns, but the service is of no use. */
 /* pm = ondemand, and nobody is needed. */
 START_TEST(test_watchdog_is_fed_while_nobody_is_there)
@@ -265,5 +294,6 @@ TESTS_MAIN("pool/notify", UNIT_SLOW("life", test_a_life, 60),
     UNIT_SLOW("resting", test_watchdog_is_fed_while_nobody_is_there, 30),
     UNIT_SLOW("starving", test_watchdog_starves_with_the_workers, 60),
     UNIT("watchdog_pid", test_watchdog_of_somebody_else),
+    UNIT_SLOW("crash_loop", test_a_crash_loop_is_in_the_status, 60),
     UNIT("reloading", test_reloading_has_a_time),
     UNIT_TABLE("nobody", test_nobody_listens, ARRAY_LEN(nowhere)))

@@ -313,17 +313,25 @@ START_TEST(test_board_counts_deaths_by_reason)
 
 	pool_board_count_birth(board, 1);
 	pool_board_count_birth(board, 1);
-	pool_board_count_death(board, 1, 70 << 8, true);
-	pool_board_count_death(board, 1, SIGKILL, false);
-	pool_board_count_death(board, 1, 0, false);
+	pool_board_count_death(board, 1, 70 << 8, BOARD_CAUSE_STILLBORN);
+	pool_board_count_death(board, 1, SIGKILL, BOARD_CAUSE_TERMINATE);
+	pool_board_count_death(board, 1, 0, BOARD_CAUSE_MAX_RSS);
 	pool_board_deaths(board, 1, &deaths);
 	ck_assert_uint_eq(deaths.births, 2);
 	ck_assert_uint_eq(deaths.stillborn, 1);
 	ck_assert_uint_eq(deaths.by_exit[70], 1);
 	ck_assert_uint_eq(deaths.by_exit[0], 1);
 	ck_assert_uint_eq(deaths.by_signal[SIGKILL], 1);
+	ck_assert_uint_eq(deaths.by_cause[BOARD_CAUSE_STILLBORN], 1);
+	ck_assert_uint_eq(deaths.by_cause[BOARD_CAUSE_TERMINATE], 1);
+	ck_assert_uint_eq(deaths.by_cause[BOARD_CAUSE_MAX_RSS], 1);
+	ck_assert_uint_eq(deaths.crash_loop, 0);
+	pool_board_set_crash_loop(board, 1, true);
+	pool_board_deaths(board, 1, &deaths);
+	ck_assert_uint_eq(deaths.crash_loop, 1);
 	pool_board_deaths(board, 0, &deaths);
 	ck_assert_uint_eq(deaths.births, 0);
+	ck_assert_uint_eq(deaths.crash_loop, 0);
 	pool_board_free(&board);
 }
 END_TEST
@@ -332,7 +340,7 @@ END_TEST
 
 START_TEST(test_report_full_pipe_is_no_block)
 {
-	struct report report = {REPORT_READY, 3, 7, 4711};
+	struct report report = {REPORT_READY, 3, 7, 4711, 0};
 	struct report got;
 	int fds[2];
 	unsigned sent = 0, received = 0;
@@ -378,21 +386,29 @@ static void master_make(struct master *master, struct master_child children[2],
 }
 
 static const struct report gossip[] = {
-    {REPORT_READY, 0, 6, 4711}, /* who had the slot before */
-    {REPORT_READY, 0, 7, 4710},
-    {REPORT_READY, 1, 7, 4711},
-    {REPORT_READY, 1, 0, 0}, /* nobody's slot */
-    {REPORT_READY, 2, 7, 4711},
-    {REPORT_READY, UINT32_MAX, 7, 4711},
-    {0, 0, 7, 4711},
-    {77, 0, 7, 4711},
+    {REPORT_READY, 0, 6, 4711, 0}, /* who had the slot before */
+    {REPORT_READY, 0, 7, 4710, 0},
+    {REPORT_READY, 1, 7, 4711, 0},
+    {REPORT_READY, 1, 0, 0, 0}, /* nobody's slot */
+    {REPORT_READY, 2, 7, 4711, 0},
+    {REPORT_READY, UINT32_MAX, 7, 4711, 0},
+    {0, 0, 7, 4711, 0},
+    {77, 0, 7, 4711, 0},
+    {REPORT_WORN, 0, 6, 4711, BOARD_CAUSE_MAX_RSS},
+    {REPORT_WORN, 1, 7, 4711, BOARD_CAUSE_MAX_RSS},
+    /* Who is worn out has been used up: nothing else is a reason. */
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_NONE},
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_TERMINATE},
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_CRASH},
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_COUNT},
+    {REPORT_WORN, 0, 7, 4711, UINT32_MAX},
 };
 
 START_TEST(test_report_is_gossip_until_it_fits)
 {
 	static const struct pool_group group = {
 	    .name = "worker", .max_children = 2};
-	struct report report = {REPORT_READY, 0, 7, 4711};
+	struct report report = {REPORT_READY, 0, 7, 4711, 0};
 	struct master_child children[2];
 	struct master master;
 
@@ -401,6 +417,7 @@ START_TEST(test_report_is_gossip_until_it_fits)
 		pool_spawn_heard(&master, &gossip[i]);
 		ck_assert(!children[0].ready && !children[0].leaving);
 		ck_assert(!children[1].ready && !children[1].leaving);
+		ck_assert(!children[0].worn && !children[1].worn);
 		ck_assert_uint_eq(master.serving->groups[0].starting, 1);
 	}
 	/* The truth counts, and counts once. */
@@ -409,6 +426,11 @@ START_TEST(test_report_is_gossip_until_it_fits)
 		ck_assert(children[0].ready);
 		ck_assert_uint_eq(master.serving->groups[0].starting, 0);
 	}
+	report.kind = REPORT_WORN;
+	report.cause = BOARD_CAUSE_MAX_LIFETIME;
+	pool_spawn_heard(&master, &report);
+	ck_assert_int_eq(children[0].worn, BOARD_CAUSE_MAX_LIFETIME);
+	ck_assert_int_gt(children[0].worn_ns, 0);
 	report.kind = REPORT_LEAVING;
 	pool_spawn_heard(&master, &report);
 	ck_assert(children[0].leaving);
@@ -435,7 +457,9 @@ START_TEST(test_burial_of_a_stranger_is_none)
 	ck_assert_int_eq(children[0].pid, 0);
 	pool_board_deaths(master.heritage.board, 0, &deaths);
 	ck_assert_uint_eq(deaths.by_exit[0], 1);
-	ck_assert_uint_eq(deaths.stillborn, 1);
+	/* It was not ready; but nobody waited for it any more. */
+	ck_assert_uint_eq(deaths.stillborn, 0);
+	ck_assert_uint_eq(deaths.by_cause[BOARD_CAUSE_STOP], 1);
 	pool_board_free(&master.heritage.board);
 }
 END_TEST

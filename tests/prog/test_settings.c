@@ -164,6 +164,14 @@ static const struct {
 	": [keeper] lease must be at least twice the [limits] "
 	"request_deadline (2000 ms), or claims of running requests would be "
 	"given up"},
+    {"[www]\nlisten = x\nrequest_terminate_timeout = 2s\n",
+	": [www] request_terminate_timeout must be above the [limits] "
+	"request_deadline (2000 ms), or workers would be killed that are about "
+	"to answer"},
+    {"[www]\nlisten = x\npm.max_rss = 64q\n",
+	":3: [www] pm.max_rss: not a size: write bytes, 16k or 1m"},
+    {"[global]\nemergency_restart_threshold = 129\n[www]\nlisten = x\n",
+	":2: [global] emergency_restart_threshold: must be 0 to 128"},
 };
 
 START_TEST(test_bad)

@@ -336,6 +336,8 @@ START_TEST(test_metrics)
 	metrics.groups[0].in_state[BOARD_IDLE] = 3;
 	metrics.groups[0].deaths.births = 5;
 	metrics.groups[0].deaths.by_signal[9] = 1;
+	metrics.groups[0].deaths.by_cause[BOARD_CAUSE_TERMINATE] = 2;
+	metrics.groups[0].deaths.crash_loop = 1;
 	metrics.nsales = 1;
 	memcpy(sale->sale.slug, "tea", 4);
 	sale->sale.stock = 100;
@@ -357,6 +359,13 @@ START_TEST(test_metrics)
 	has(page, "flashgate_children{group=\"worker\",state=\"idle\"} 3\n");
 	has(page, "flashgate_deaths_total{group=\"worker\",reason=\"signal\","
 		  "number=\"9\"} 1\n");
+	has(page, "flashgate_ends_total{group=\"worker\","
+		  "cause=\"terminate_timeout\"} 2\n");
+	/* Also what never happened, but not that nothing did. */
+	has(page, "flashgate_ends_total{group=\"worker\","
+		  "cause=\"max_rss\"} 0\n");
+	has_not(page, "cause=\"none\"");
+	has(page, "flashgate_crash_loop{group=\"worker\"} 1\n");
 	has(page, "flashgate_generation 4\n");
 	has(page, "flashgate_reloads_total{result=\"succeeded\"} 3\n");
 	has(page, "flashgate_reloads_total{result=\"failed\"} 2\n");
