@@ -304,7 +304,6 @@ void pool_board_deaths(
 	deaths->births = LOAD(from->births);
 	deaths->stillborn = LOAD(from->stillborn);
 	deaths->grown = LOAD(from->grown);
-	deaths->let_go = LOAD(from->let_go);
 	for (size_t i = 0; i < BOARD_EXIT_CODES; i++)
 		deaths->by_exit[i] = LOAD(from->by_exit[i]);
 	for (size_t i = 0; i < BOARD_SIGNALS; i++)
@@ -355,12 +354,6 @@ void pool_board_count_grown(struct board *board, size_t group, unsigned n)
 	BUG_ON(group >= board->size.ngroups);
 	for (unsigned i = 0; i < n; i++)
 		ADD_ONE_SHARED(board->shared->groups[group].grown);
-}
-
-void pool_board_count_let_go(struct board *board, size_t group)
-{
-	BUG_ON(group >= board->size.ngroups);
-	ADD_ONE_SHARED(board->shared->groups[group].let_go);
 }
 
 void pool_board_count_death(

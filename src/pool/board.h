@@ -102,7 +102,6 @@ struct board_deaths {
 	uint64_t births;
 	uint64_t stillborn;
 	uint64_t grown; /* were wanted because of the load */
-	uint64_t let_go; /* were told to leave for lack of it */
 	uint64_t by_exit[BOARD_EXIT_CODES]; /* 0: left in order */
 	uint64_t by_signal[BOARD_SIGNALS];
 	uint64_t by_cause[BOARD_CAUSE_COUNT];
@@ -152,7 +151,6 @@ void pool_board_set_group(struct board_slot *slot, size_t group);
 void pool_board_buried(struct board_slot *slot);
 void pool_board_count_birth(struct board *board, size_t group);
 void pool_board_count_grown(struct board *board, size_t group, unsigned n);
-void pool_board_count_let_go(struct board *board, size_t group);
 /* `status` as waitpid(2) gives it. */
 void pool_board_count_death(
     struct board *board, size_t group, int status, enum board_cause cause);

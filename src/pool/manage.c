@@ -198,8 +198,6 @@ static void let_go(
 		child->retired = true;
 		group->retired++;
 		pool_retire_tell(child, BOARD_CAUSE_SHRINK);
-		pool_board_count_let_go(
-		    master->heritage.board, child->birth.group);
 		log_debug("%s[%u] %ld is not needed any more",
 		    group->conf->name, child->birth.index, (long)child->pid);
 	}

@@ -200,16 +200,12 @@ static void births_put(const struct metrics *metrics, struct strbuf *out)
 	const struct om_family grown = COUNTER("grown",
 	    "Children that were wanted because of the load (pm = dynamic, "
 	    "ondemand).");
-	const struct om_family let_go = COUNTER("let_go",
-	    "Children that were told to leave because none needed them.");
 
 	deaths_put(
 	    metrics, &births, offsetof(struct board_deaths, births), out);
 	deaths_put(
 	    metrics, &stillborn, offsetof(struct board_deaths, stillborn), out);
 	deaths_put(metrics, &grown, offsetof(struct board_deaths, grown), out);
-	deaths_put(
-	    metrics, &let_go, offsetof(struct board_deaths, let_go), out);
 }
 
 /* Every cause from the start, so that a rate has something to begin with. */

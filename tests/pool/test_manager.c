@@ -326,7 +326,7 @@ START_TEST(test_no_look_makes_nonsense)
 	const struct pool_size *size = _i == 0 ? &dynamic : &ondemand;
 
 	pool_manager_init(&manager, size, 0, T0);
-	for (int i = 0; i < 200000; i++) {
+	for (int i = 0; i < 20000; i++) {
 		struct manager_look look = {.max = 64};
 		struct manager_plan plan;
 		unsigned there;
@@ -342,11 +342,12 @@ START_TEST(test_no_look_makes_nonsense)
 		there = look.idle + look.busy + look.starting;
 		plan = plan_at(&manager, size, look,
 		    (int64_t)i * ((random & 4096) ? 3 : 170));
-		ck_assert_uint_le(plan.want, 64);
-		ck_assert_uint_le(plan.let_go, look.idle);
-		ck_assert(plan.let_go == 0 || plan.want + plan.let_go == there);
-		ck_assert(plan.want > 0 || look.holding == 0);
-		ck_assert(plan.want > 0 || size == &ondemand);
+		/* One assert: each costs a write, and valgrind is slow. */
+		ck_assert(
+		    plan.want <= 64 && plan.let_go <= look.idle &&
+		    (plan.let_go == 0 || plan.want + plan.let_go == there) &&
+		    (plan.want > 0 ||
+			(look.holding == 0 && size == &ondemand)));
 	}
 }
 END_TEST
