@@ -3,6 +3,7 @@
  * The master's own things, shared by the files that run in it:
  *
  *	master.c  the loop: signals, reports, clocks; calls the rest
+ *	prepare.c what is made before the first fork
  *	spawn.c   birth and burial of one child
  *	manage.c  how many there are to be: dynamic, ondemand
  *	renew.c   one generation of children after the other: reloads
@@ -115,6 +116,12 @@ static inline struct generation *pool_generation_of(
 		   ? master->serving
 		   : master->other;
 }
+
+/* Nothing is open yet. */
+void pool_prepare_none(struct master *master);
+/* Memory, board and descriptors; in any case pool_prepare_undo(). */
+bool pool_prepare(struct master *master, struct err *err) ATTR_MUSTUSE;
+void pool_prepare_undo(struct master *master);
 
 /* Starts what the policy wants now.  The moment to ask again. */
 int64_t pool_spawn_missing(struct master *master, struct generation *generation,

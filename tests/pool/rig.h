@@ -133,6 +133,10 @@ bool rig_receive(int fd, struct rig_answer *answer);
 /* One line, one answer, one connection. */
 pid_t rig_ask(const struct rig *rig, const char *line);
 pid_t rig_ask_on(int fd, const char *line);
+/* Without its end; false at end of file. */
+bool rig_line_read(int fd, char *line, size_t size);
+/* rig_init()'s: what children do. */
+void rig_app_init(struct rig *rig);
 /* In a child: the word for "exec". */
 void rig_helper_tell(char word[32]);
 /* True when the other side has closed. */
