@@ -156,6 +156,17 @@ static void children_reap(struct master *master)
 	}
 }
 
+/* USR2 asks for the next program, if there is one. */
+static void renew_ask(struct master *master, bool program)
+{
+	if (master->followed)
+		pool_upgrade_pass_on(master, program);
+	else
+		pool_renew_do(master, program && pool_upgrade_is_due(master)
+					  ? RELOAD_PROGRAM
+					  : RELOAD_ASKED);
+}
+
 static void signals_take(struct master *master)
 {
 	unsigned came = pool_signals_read(master->heritage.signal_fd);
@@ -164,12 +175,8 @@ static void signals_take(struct master *master)
 		children_reap(master);
 	if ((came & SIGNALS_REOPEN) != 0)
 		logs_reopen(master);
-	if ((came & SIGNALS_RENEW) != 0)
-		pool_renew_do(master, pool_upgrade_is_due(master)
-					  ? RELOAD_PROGRAM
-					  : RELOAD_ASKED);
-	else if ((came & SIGNALS_RELOAD) != 0)
-		pool_renew_do(master, RELOAD_ASKED);
+	if ((came & (SIGNALS_RENEW | SIGNALS_RELOAD)) != 0)
+		renew_ask(master, (came & SIGNALS_RENEW) != 0);
 	if ((came & SIGNALS_STOP) != 0)
 		stop_do(master, STOP_ASKED);
 }
@@ -197,6 +204,8 @@ void pool_master_take_over(struct master *master)
 	struct err err = ERR_INIT;
 
 	master->heir = false;
+	pool_retire_publish(master);
+	pool_renew_do(master, RELOAD_READY);
 	/* The children are there and serve: no reason to end. */
 	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, &err))
 		log_error("%s", err.text);

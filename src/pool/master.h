@@ -154,6 +154,8 @@ struct recycle_count pool_retire_count(const struct master *master,
 /* A child of `group` has died by itself: `how`, and its last words or "". */
 void pool_retire_crashed(
     struct master *master, size_t group, const char *how, const char *why);
+/* An heir's crash loops are shown from now on, and no longer the former's. */
+void pool_retire_publish(struct master *master);
 /* Looks at everybody; the moment to look again. */
 int64_t pool_retire_turn(struct master *master) ATTR_MUSTUSE;
 

@@ -224,6 +224,20 @@ static struct breaker_limits breaker_limits(const struct master *master)
 	    .interval_ns = conf->crash_interval_ms * NS_PER_MS};
 }
 
+/* An heir's children are not the service yet. */
+static void loop_show(struct master *master, size_t index)
+{
+	if (!master->heir)
+		pool_board_set_crash_loop(master->heritage.board, index,
+		    master->breakers[index].open);
+}
+
+void pool_retire_publish(struct master *master)
+{
+	for (size_t i = 0; i < master->conf->ngroups; i++)
+		loop_show(master, i);
+}
+
 void pool_retire_crashed(
     struct master *master, size_t index, const char *how, const char *why)
 {
@@ -233,7 +247,7 @@ void pool_retire_crashed(
 
 	if (!pool_breaker_died(&master->breakers[index], &limits, mono_ns()))
 		return;
-	pool_board_set_crash_loop(master->heritage.board, index, true);
+	loop_show(master, index);
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text,
 	    "crash loop: %u children of %s died by themselves within %" PRId64
@@ -255,7 +269,7 @@ static int64_t breaker_look(struct master *master, size_t index)
 	if (!pool_breaker_turn(
 		&master->breakers[index], &limits, mono_ns(), &again_ns))
 		return again_ns;
-	pool_board_set_crash_loop(master->heritage.board, index, false);
+	loop_show(master, index);
 	log_notice("%s: the crash loop is over",
 	    master->serving->conf->groups[index].name);
 	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)

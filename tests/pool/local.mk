@@ -29,8 +29,8 @@ unit_tests += %reldir%/test_listen_tcp
 %canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
 %canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_app.c %reldir%/rig_helper.c \
-	%reldir%/rig_reload.c
+pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_app.c \
+	%reldir%/rig_helper.c %reldir%/rig_reload.c
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
@@ -84,6 +84,11 @@ unit_tests += %reldir%/test_renew
 %canon_reldir%_test_renew_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
 %canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_heir
+%canon_reldir%_test_heir_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_heir_SOURCES = %reldir%/test_heir.c $(pool_rig)
+%canon_reldir%_test_heir_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
 unit_tests += %reldir%/test_turnover
 %canon_reldir%_test_turnover_CPPFLAGS = $(TEST_CPPFLAGS)

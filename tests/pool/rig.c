@@ -126,6 +126,8 @@ static int master_main(struct rig *rig)
 		log_alert("%s", err.text);
 		return 99;
 	}
+	if (rig->before != NULL)
+		rig->before(rig);
 	exit_code =
 	    rig->single ? pool_single(&rig->conf) : pool_run(&rig->conf);
 	pool_listen_close(&rig->listen, rig->groups[0].listen_fd);

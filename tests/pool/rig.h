@@ -96,6 +96,8 @@ struct rig {
 	int child_ignored; /* the launcher ignores SIGCHLD */
 	int single; /* pool_single() in place of pool_run() */
 	unsigned port; /* 0: the Unix socket; see rig_use_tcp() */
+	void (*before)(struct rig *rig); /* in the master; may be NULL */
+	const void *with; /* for before() */
 	pid_t master;
 	struct pool_child *child; /* in a child: itself */
 };
