@@ -19,6 +19,11 @@ unit_tests += %reldir%/test_parts
 %canon_reldir%_test_parts_SOURCES = %reldir%/test_parts.c
 %canon_reldir%_test_parts_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
+unit_tests += %reldir%/test_board
+%canon_reldir%_test_board_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_board_SOURCES = %reldir%/test_board.c
+%canon_reldir%_test_board_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
 unit_tests += %reldir%/test_listen
 %canon_reldir%_test_listen_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_listen_SOURCES = %reldir%/test_listen.c

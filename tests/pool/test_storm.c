@@ -123,7 +123,7 @@ static void strike(struct storm *storm, int number)
 
 static void step(struct storm *storm)
 {
-	static const int numbers[] = {SIGKILL, SIGTERM, SIGURG, SIGSEGV};
+	static const int numbers[] = {SIGKILL, SIGTERM, SIGURG, SIGABRT};
 	struct rig_stage *stage = storm->rig.stage;
 
 	switch (roll(storm, 12)) {
@@ -202,6 +202,11 @@ START_TEST(test_the_master_survives_everything_at_once)
 		step(&storm);
 		ck_assert_msg(rig_alive(rig->master), "after step %d", i);
 	}
+	/* It was one. */
+	ck_assert_uint_gt(RIG_GET(rig->stage->generation), 3);
+	ck_assert_uint_gt(rig_lines(rig->log, "serves on: "), 0);
+	ck_assert_uint_gt(rig_lines(rig->log, "has been at a request"), 0);
+	ck_assert_uint_gt(rig_lines(rig->log, " died: signal "), 0);
 	calm(&storm);
 	RIG_AWAIT(is_at_rest(&storm, descriptors));
 	ck_assert_int_gt(rig_ask(rig, "pid"), 0);
