@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -170,11 +171,20 @@ static struct board *board_map(int fd, const struct board_size *size)
 
 struct board *pool_board_new(const struct board_size *size)
 {
-	int fd = memfd_create("flashgate-board", MFD_CLOEXEC);
+	int fd =
+	    memfd_create("flashgate-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct board *board = fd < 0 ? NULL : board_map(fd, size);
 
-	if (board != NULL)
-		board->shared->layout = layout_of(size);
+	if (board == NULL)
+		return NULL;
+	/* Children have the descriptor, too: one that cuts the file would kill
+	 * everybody, the master first, at the next look (SIGBUS). */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
+	    0) {
+		pool_board_free(&board);
+		return NULL;
+	}
+	board->shared->layout = layout_of(size);
 	return board;
 }
 

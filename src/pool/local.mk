@@ -22,6 +22,7 @@ libpool_a_SOURCES = \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/pool.h \
+	%reldir%/prepare.c \
 	%reldir%/queue.c %reldir%/queue.h \
 	%reldir%/recycle.c %reldir%/recycle.h \
 	%reldir%/reload.c %reldir%/reload.h \

@@ -3,6 +3,7 @@
  * The master's own things, shared by the files that run in it:
  *
  *	master.c  the loop: signals, reports, clocks; calls the rest
+ *	prepare.c what is made before the first fork
  *	spawn.c   birth and burial of one child
  *	manage.c  how many there are to be: dynamic, ondemand
  *	renew.c   one generation of children after the other: reloads
@@ -116,6 +117,12 @@ static inline struct generation *pool_generation_of(
 		   : master->other;
 }
 
+/* Nothing is open yet. */
+void pool_prepare_none(struct master *master);
+/* Memory, board and descriptors; in any case pool_prepare_undo(). */
+bool pool_prepare(struct master *master, struct err *err) ATTR_MUSTUSE;
+void pool_prepare_undo(struct master *master);
+
 /* Starts what the policy wants now.  The moment to ask again. */
 int64_t pool_spawn_missing(struct master *master, struct generation *generation,
     size_t group) ATTR_MUSTUSE;
@@ -147,6 +154,8 @@ struct recycle_count pool_retire_count(const struct master *master,
 /* A child of `group` has died by itself: `how`, and its last words or "". */
 void pool_retire_crashed(
     struct master *master, size_t group, const char *how, const char *why);
+/* An heir's crash loops are shown from now on, and no longer the former's. */
+void pool_retire_publish(struct master *master);
 /* Looks at everybody; the moment to look again. */
 int64_t pool_retire_turn(struct master *master) ATTR_MUSTUSE;
 

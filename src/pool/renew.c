@@ -25,6 +25,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* Nobody tells us of the end of another program's children. */
+#define OTHERS_LOOK_MS 100
+
 /* ---- a generation -------------------------------------------------------- */
 
 unsigned pool_generation_alive(const struct generation *generation)
@@ -106,7 +109,7 @@ void pool_renew_init(struct master *master)
 
 	master->serving = &master->generations[half];
 	master->other = &master->generations[1 - half];
-	pool_reload_init(&master->reload);
+	pool_reload_init(&master->reload, master->heir);
 	generation_found(master, master->serving, master->conf);
 	/* Counted on; what was under way is this program's start. */
 	(void)!pool_board_reload_read(master->heritage.board, &former);
@@ -321,6 +324,8 @@ static void follow(struct master *master)
 	master->serving->leaves = true;
 	pool_upgrade_follow(master);
 	generation_signal(master, master->serving, SIGNALS_RETIRE_NUMBER);
+	if (master->reload.again)
+		pool_upgrade_pass_on(master, master->reload.again_program);
 }
 
 static void judge_kill(struct master *master)
@@ -478,6 +483,11 @@ int64_t pool_renew_turn(struct master *master)
 	if (master->other->leaves && master->other->conf != NULL &&
 	    pool_generation_alive(master->other) == 0)
 		pool_renew_do(master, RELOAD_GONE);
+	if (master->reload.state == RELOAD_WAITING &&
+	    pool_upgrade_others_gone(master))
+		pool_renew_do(master, RELOAD_GONE);
 	pool_renew_do(master, RELOAD_TIME);
-	return master->reload.deadline_ns;
+	return master->reload.state == RELOAD_WAITING
+		   ? deadline_in_ms(OTHERS_LOOK_MS)
+		   : master->reload.deadline_ns;
 }

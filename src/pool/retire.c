@@ -154,12 +154,21 @@ static const char *phase_name(const struct pool_app *app, uint32_t phase)
 						  : app->phases[phase - 1];
 }
 
+/* A time on the board may be wild. */
+static int64_t ms_since(int64_t then_ns, const struct master_child *child)
+{
+	int64_t now_ns = mono_ns();
+
+	if (then_ns < child->born_ns)
+		then_ns = child->born_ns;
+	return then_ns < now_ns ? (now_ns - then_ns) / NS_PER_MS : 0;
+}
+
 static void overdue_log(const struct master *master,
     const struct master_child *child, const struct pool_group *group,
     const char *what)
 {
 	const struct board *board = master->heritage.board;
-	int64_t now_ns = mono_ns();
 	struct board_view view;
 	struct board_text text;
 	char bytes[640];
@@ -178,10 +187,10 @@ static void overdue_log(const struct master *master,
 	log_warning("%s[%u] %ld has been at a request for %" PRId64
 		    " ms, in its phase \"%s\" for %" PRId64 " ms: %s: %s",
 	    group->name, child->birth.index, (long)child->pid,
-	    (now_ns - pool_overdue_began_ns(&child->overdue, child->born_ns)) /
-		NS_PER_MS,
-	    phase_name(group->app, view.phase),
-	    (now_ns - view.phase_ns) / NS_PER_MS, line.p, what);
+	    ms_since(
+		pool_overdue_began_ns(&child->overdue, child->born_ns), child),
+	    phase_name(group->app, view.phase), ms_since(view.phase_ns, child),
+	    line.p, what);
 }
 
 static int64_t overdue_look(struct master *master, struct master_child *child)
@@ -224,6 +233,20 @@ static struct breaker_limits breaker_limits(const struct master *master)
 	    .interval_ns = conf->crash_interval_ms * NS_PER_MS};
 }
 
+/* An heir's children are not the service yet. */
+static void loop_show(struct master *master, size_t index)
+{
+	if (!master->heir)
+		pool_board_set_crash_loop(master->heritage.board, index,
+		    master->breakers[index].open);
+}
+
+void pool_retire_publish(struct master *master)
+{
+	for (size_t i = 0; i < master->conf->ngroups; i++)
+		loop_show(master, i);
+}
+
 void pool_retire_crashed(
     struct master *master, size_t index, const char *how, const char *why)
 {
@@ -233,7 +256,7 @@ void pool_retire_crashed(
 
 	if (!pool_breaker_died(&master->breakers[index], &limits, mono_ns()))
 		return;
-	pool_board_set_crash_loop(master->heritage.board, index, true);
+	loop_show(master, index);
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text,
 	    "crash loop: %u children of %s died by themselves within %" PRId64
@@ -255,7 +278,7 @@ static int64_t breaker_look(struct master *master, size_t index)
 	if (!pool_breaker_turn(
 		&master->breakers[index], &limits, mono_ns(), &again_ns))
 		return again_ns;
-	pool_board_set_crash_loop(master->heritage.board, index, false);
+	loop_show(master, index);
 	log_notice("%s: the crash loop is over",
 	    master->serving->conf->groups[index].name);
 	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)

@@ -19,6 +19,11 @@ unit_tests += %reldir%/test_parts
 %canon_reldir%_test_parts_SOURCES = %reldir%/test_parts.c
 %canon_reldir%_test_parts_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
+unit_tests += %reldir%/test_board
+%canon_reldir%_test_board_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_board_SOURCES = %reldir%/test_board.c
+%canon_reldir%_test_board_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
 unit_tests += %reldir%/test_listen
 %canon_reldir%_test_listen_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_listen_SOURCES = %reldir%/test_listen.c
@@ -29,8 +34,8 @@ unit_tests += %reldir%/test_listen_tcp
 %canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
 %canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_helper.c \
-	%reldir%/rig_reload.c
+pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_app.c \
+	%reldir%/rig_helper.c %reldir%/rig_reload.c
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
@@ -84,6 +89,16 @@ unit_tests += %reldir%/test_renew
 %canon_reldir%_test_renew_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
 %canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_heir
+%canon_reldir%_test_heir_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_heir_SOURCES = %reldir%/test_heir.c $(pool_rig)
+%canon_reldir%_test_heir_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_storm
+%canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c $(pool_rig)
+%canon_reldir%_test_storm_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
 unit_tests += %reldir%/test_turnover
 %canon_reldir%_test_turnover_CPPFLAGS = $(TEST_CPPFLAGS)

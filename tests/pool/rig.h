@@ -96,6 +96,8 @@ struct rig {
 	int child_ignored; /* the launcher ignores SIGCHLD */
 	int single; /* pool_single() in place of pool_run() */
 	unsigned port; /* 0: the Unix socket; see rig_use_tcp() */
+	void (*before)(struct rig *rig); /* in the master; may be NULL */
+	const void *with; /* for before() */
 	pid_t master;
 	struct pool_child *child; /* in a child: itself */
 };
@@ -133,6 +135,10 @@ bool rig_receive(int fd, struct rig_answer *answer);
 /* One line, one answer, one connection. */
 pid_t rig_ask(const struct rig *rig, const char *line);
 pid_t rig_ask_on(int fd, const char *line);
+/* Without its end; false at end of file. */
+bool rig_line_read(int fd, char *line, size_t size);
+/* rig_init()'s: what children do. */
+void rig_app_init(struct rig *rig);
 /* In a child: the word for "exec". */
 void rig_helper_tell(char word[32]);
 /* True when the other side has closed. */
