@@ -95,7 +95,7 @@ unit_tests += %reldir%/test_heir
 %canon_reldir%_test_heir_SOURCES = %reldir%/test_heir.c $(pool_rig)
 %canon_reldir%_test_heir_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-unit_tests += %reldir%/test_storm
+timed_tests += %reldir%/test_storm
 %canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c $(pool_rig)
 %canon_reldir%_test_storm_LDADD = libpool.a libbase.a $(CHECK_LIBS)

