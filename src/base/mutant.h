@@ -34,7 +34,7 @@ enum mutant {
 #define MUTANT_ENUM(name, bug, scenario) MUTANT_##name,
 	MUTANTS(MUTANT_ENUM)
 #undef MUTANT_ENUM
-	    MUTANT_COUNT
+	MUTANT_COUNT
 };
 
 #define MUTANT(name) (FG_MUTANT == MUTANT_##name)

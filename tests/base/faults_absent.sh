@@ -59,4 +59,7 @@ for program in flashgate flashgatectl flashgate-rush; do
 done
 is "$("$top_builddir/flashgate" -i | grep -cE '^(failpoints|mutant) ')" \
     "$([ "$FAILPOINTS" = yes ] && echo 1 || echo 0)" "flashgate -i says so"
+FLASHGATE_FAILPOINTS=nowhere=kill "$top_builddir/flashgate" -i >/dev/null 2>&1
+is $? "$([ "$FAILPOINTS" = yes ] && echo 64 || echo 0)" \
+    "nonsense in the environment is refused, or means nothing"
 tap_done
