@@ -38,6 +38,10 @@ enum mutant {
 };
 
 #define MUTANT(name) (FG_MUTANT == MUTANT_##name)
+/* The planted one, as text. */
+#define MUTANT_TEXT_OF(name) #name
+#define MUTANT_TEXT(name)    MUTANT_TEXT_OF(name)
+#define MUTANT_PLANTED       MUTANT_TEXT(FG_MUTANT)
 
 #else
 

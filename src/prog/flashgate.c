@@ -160,7 +160,7 @@ static void info_print(void)
 	printf("failpoints     yes, %d: not for service\n", FAILPOINT_COUNT);
 #endif
 #ifdef FG_MUTANT
-	printf("mutant         %d: a bug is planted\n", FG_MUTANT);
+	puts("mutant         " MUTANT_PLANTED ": a bug is planted");
 #endif
 }
 
