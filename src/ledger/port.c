@@ -5,6 +5,7 @@
 #include "ledger/impl.h"
 
 #include "base/bug.h"
+#include "base/failpoint.h"
 
 static enum outcome port_ready(void *ctx, int64_t deadline_ns, struct err *err)
 {
@@ -44,7 +45,11 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	param_u32(&params[8], &order->epoch);
 	param_u32(&params[9], &order->unit);
 	param_u32(&params[10], &order->slot);
+	if (FAILPOINT_ERR(before_insert, err))
+		return OUT_UNKNOWN;
 	out = conn_call(&ledger->conn, &call, deadline_ns, err);
+	if (FAILPOINT_ERR(after_insert, err))
+		return OUT_UNKNOWN;
 	if (out == OUT_DONE)
 		*answer = call.affected == 1 ? LEDGER_RECORDED : LEDGER_FENCED;
 	/* Which key it was is read from the rows, never from the message. */

@@ -5,6 +5,7 @@
 #include "ledger/statements.h"
 
 #include "base/bug.h"
+#include "base/mutant.h"
 
 #define ORDER_COLUMNS                                              \
 	"claim, sale_id, epoch, status, unit_no, slot, customer, " \
@@ -32,14 +33,14 @@
  * tell servers that fix a placeholder's type when it is prepared (MySQL from
  * 8.0.22 on) that these are bytes, not text.
  */
-#define RECORD_TEXT                                                        \
+#define RECORD_TEXT(epoch_is)                                              \
 	"INSERT INTO orders (claim, sale_id, epoch, status, unit_no, "     \
 	"customer, slot, payload_hash, ref, created) "                     \
 	"SELECT CAST(? AS BINARY), s.id, s.epoch, 'sold', "                \
 	"CAST(? AS UNSIGNED), CAST(? AS BINARY), CAST(? AS UNSIGNED), "    \
 	"CAST(? AS BINARY), CAST(? AS BINARY), "                           \
 	"COALESCE(CAST(? AS DATETIME(6)), UTC_TIMESTAMP(6)) FROM sales s " \
-	"WHERE s.id = ? AND s.epoch = ? AND s.state = 'open' "             \
+	"WHERE s.id = ? AND s.epoch " epoch_is " ? AND s.state = 'open' "  \
 	"AND ? BETWEEN 1 AND s.stock AND ? BETWEEN 1 AND s.per_customer "  \
 	"AND (s.opens IS NULL OR UTC_TIMESTAMP(6) >= s.opens) "            \
 	"AND (s.closes IS NULL OR UTC_TIMESTAMP(6) < s.closes) "           \
@@ -74,7 +75,8 @@
 	}
 
 static const struct statement table[] = {
-    [STMT_RECORD] = TEXT("insert order", RECORD_TEXT, 11, 0),
+    [STMT_RECORD] = TEXT("insert order",
+	MUTANT(no_epoch_guard) ? RECORD_TEXT(">=") : RECORD_TEXT("="), 11, 0),
     [STMT_FIND_1] =
 	BATCH("find order", FIND_HEAD, "?", ")", 1, 1, ORDER_COLUMN_COUNT),
     [STMT_FIND_UNIT] =

@@ -13,6 +13,7 @@
 #include "pool/upgrade.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -442,6 +443,7 @@ void pool_renew_do(struct master *master, enum reload_event event)
 		break;
 	case RELOAD_FORK:
 		make_new(master);
+		FAILPOINT(reload_mid);
 		break;
 	case RELOAD_SWITCH:
 		switch_over(master);

@@ -5,6 +5,7 @@
 #include "prog/ctl.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 
 #include <pwd.h>
 #include <stdarg.h>
@@ -271,6 +272,7 @@ int main(int argc, char **argv)
 	const struct ctl_command *command;
 	int words;
 
+	FAILPOINTS_OPEN();
 	ctl.conf_path = DEFAULT_CONF;
 	argc--;
 	argv++;

@@ -4,6 +4,7 @@
 
 #include "prog/ctl.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/num.h"
 #include "sale/audit.h"
 #include "sale/rebuild.h"
@@ -90,6 +91,7 @@ static int state_change(
 		return ctl_fail(CTL_NO,
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
+	FAILPOINT(sale_state_set);
 	return state_told(ctl, sale->slug, sale_state_name(to), "");
 }
 
@@ -147,6 +149,7 @@ int ctl_sale_open(struct ctl *ctl)
 		    CTL_NO, "sale %s is closed, for good", sale.slug);
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
+	FAILPOINT(sale_open_begin);
 	code = room_check(ctl, &sale);
 	if (code != 0)
 		return code;
@@ -264,6 +267,7 @@ static void stock_tell_gate(
 	     i++) {
 		out = (to > sale->stock ? gate->grow : gate->shrink)(gate->ctx,
 		    ref, to, deadline_in_ms(CALL_DEADLINE_MS), &done, &err);
+		FAILPOINT(stock_mid_gate);
 		ctl_progress("gate", done > to ? done - to : done, to);
 		/* It was beyond that already. */
 		if (out == OUT_DONE &&
@@ -326,6 +330,7 @@ static int stock_change(struct ctl *ctl, const struct sale *sale, uint32_t want)
 		return ctl_fail(CTL_NO,
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
+	FAILPOINT(stock_after_ledger);
 	if (has_gate(sale))
 		stock_tell_gate(ctl, sale, to);
 	return stock_told(

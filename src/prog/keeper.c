@@ -4,6 +4,7 @@
 
 #include "prog/keeper.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "prog/wire.h"
 #include "sale/reap.h"
@@ -202,6 +203,7 @@ static int64_t keeper_tick(void *ctx)
 	struct sale_table_head head;
 	struct sale_entry entry;
 
+	FAILPOINT(tick_begin);
 	sales_read(keeper);
 	if (!sale_table_head_read(keeper->table, &head))
 		return keeper->settings->keeper.refresh_ms;

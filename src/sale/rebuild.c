@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "sale/rebuild.h"
+#include "base/failpoint.h"
+#include "base/mutant.h"
 
 #define CHUNK 1000
 
@@ -32,6 +34,7 @@ static enum outcome seed_flush(struct rebuilding *r)
 	    r->deadline_ns, r->err);
 	if (out == OUT_DONE)
 		r->result->units_free += (uint32_t)r->nfree;
+	FAILPOINT(rebuild_mid_push);
 	r->nfree = 0;
 	return out;
 }
@@ -61,7 +64,8 @@ static enum outcome page_apply(
 	    r->gate->own(r->gate->ctx, r->ref, rows, n, r->deadline_ns, r->err);
 
 	for (size_t i = 0; i < n && out == OUT_DONE; i++) {
-		out = seed_range(r, *after + 1, rows[i].unit - 1);
+		out = seed_range(
+		    r, *after + 1, rows[i].unit - !MUTANT(rebuild_sells_sold));
 		*after = rows[i].unit;
 	}
 	r->result->units_sold += (uint32_t)n;
@@ -95,10 +99,12 @@ static enum outcome gate_publish(struct rebuilding *r)
 	    .owners = r->result->units_sold};
 	enum outcome out = OUT_UNKNOWN;
 
+	FAILPOINT(rebuild_before_publish);
 	/* Idempotent: an unknown outcome is asked again. */
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
 		out = r->gate->publish(
 		    r->gate->ctx, r->ref, &seeded, r->deadline_ns, r->err);
+	FAILPOINT(rebuild_after_publish);
 	return out;
 }
 
@@ -141,6 +147,7 @@ enum outcome sale_rebuild(const struct gate_port *gate,
 	    ledger->ctx, sale, deadline_ns, &result->won, err);
 	if (out != OUT_DONE || !result->won)
 		return out;
+	FAILPOINT(rebuild_after_bump);
 	result->epoch = r.ref.epoch;
 	out = sale_reread(&r);
 	/* Keys of a number that was used before a restore would be poison. */
@@ -153,6 +160,7 @@ enum outcome sale_rebuild(const struct gate_port *gate,
 	if (out == OUT_DONE)
 		out = ledger->epoch_end(ledger->ctx, sale->id, r.ref.epoch,
 		    state, deadline_ns, &result->won, err);
+	FAILPOINT(rebuild_after_open);
 	/* Nobody reads the old keys any more; the next rebuild tries again. */
 	if (out == OUT_DONE && old.epoch > 0)
 		(void)gate->discard(gate->ctx, old, deadline_ns, &ignored);

@@ -21,9 +21,31 @@ it_tests = \
 	%reldir%/startup.it \
 	%reldir%/stuffed.it \
 	%reldir%/upgrade.it
+# In builds with failpoints only, ./check has one.
+failpoint_tests = \
+	%reldir%/attack.it \
+	%reldir%/failpoints.it
+if FG_FAILPOINTS
+it_tests += $(failpoint_tests)
+check_PROGRAMS += tests/lib/failpoint
+tests_lib_failpoint_SOURCES = tests/lib/failpoint.c
+tests_lib_failpoint_LDADD = libbase.a
+$(failpoint_tests:.it=.log): tests/lib/failpoint
+endif
+# Longer than a test may take: the issue's own numbers.
+.PHONY: check-kills check-mutants
+check-kills: flashgate flashgatectl flashgate-rush
+	@test '$(FAILPOINTS)' != no || \
+	    { echo 'configure --enable-failpoints first' >&2; exit 1; }
+	$(MAKE) $(AM_MAKEFLAGS) tests/lib/failpoint
+	$(AM_TESTS_ENVIRONMENT) sh '$(srcdir)/%reldir%/kills.it'
+check-mutants:
+	'$(srcdir)/scripts/mutants' --build mutants.build
+EXTRA_DIST += %reldir%/kills.it scripts/mutants
+EXTRA_DIST += $(failpoint_tests) tests/lib/failpoint.c tests/base/test_failpoint.c
 dist_check_SCRIPTS += $(it_tests)
 TESTS += $(it_tests)
-EXTRA_DIST += %reldir%/lib.sh
+EXTRA_DIST += %reldir%/lib.sh %reldir%/failpoints.sh %reldir%/attack.sh
 EXTRA_DIST += scripts/stack scripts/fronts.sh scripts/prepare.sh scripts/check-history
 check_PROGRAMS += tests/lib/as-systemd
 tests_lib_as_systemd_SOURCES = tests/lib/as-systemd.c
