@@ -9,9 +9,9 @@ IT_LOG_DRIVER = env $(TAP_ENV)
 AM_TESTS_ENVIRONMENT = \
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
 	REDIS_SERVER='$(REDIS_SERVER)' MARIADBD='$(MARIADBD)' NGINX_BIN='$(NGINX)' \
-	MANDOC='$(MANDOC)' CC='$(CC)' FAILPOINTS='$(FAILPOINTS)' \
+	MANDOC='$(MANDOC)' SPIN='$(SPIN)' CC='$(CC)' FAILPOINTS='$(FAILPOINTS)' \
 	CK_TAP_LOG_FILE_NAME=- CK_VERBOSITY=silent CK_TIMEOUT_MULTIPLIER=5; \
-	export top_srcdir top_builddir REDIS_SERVER MARIADBD NGINX_BIN MANDOC CC FAILPOINTS \
+	export top_srcdir top_builddir REDIS_SERVER MARIADBD NGINX_BIN MANDOC SPIN CC FAILPOINTS \
 	CK_TAP_LOG_FILE_NAME CK_VERBOSITY CK_TIMEOUT_MULTIPLIER;
 
 TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests $(CHECK_CFLAGS)
@@ -37,6 +37,7 @@ include tests/web/local.mk
 include tests/prog/local.mk
 endif
 include tests/rush/local.mk
+include tests/model/local.mk
 include tests/it/local.mk
 
 check_PROGRAMS += $(unit_tests) $(timed_tests)

@@ -163,6 +163,11 @@ enum step buy_step_clash(struct buying *b)
 		return clash_unit(b, &rows[0]);
 	if (!buy_rows_read(b, rows, &n))
 		return buy_answer(b, VERDICT_UNAVAILABLE);
+	/* A twin of ours has sold since the chain was read (the model found it):
+	 * it must not count as another order of this customer. */
+	own = buy_own_row(b, rows, n);
+	if (own != NULL)
+		return clash_own_sold(b, own, NULL);
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].slot == b->ticket.slot)
 			return clash_slot(b, rows, n);
