@@ -35,6 +35,7 @@ include tests/web/local.mk
 include tests/prog/local.mk
 endif
 include tests/rush/local.mk
+include tests/chaos/local.mk
 include tests/it/local.mk
 
 check_PROGRAMS += $(unit_tests)
