@@ -12,3 +12,16 @@ unit_tests += %reldir%/test_faultd
 %canon_reldir%_test_faultd_LDADD = libbase.a $(CHECK_LIBS)
 check-unit check-valgrind tests/chaos/test_faultd.log: tests/chaos/faultd
 endif
+
+check_PROGRAMS += %reldir%/check-history
+%canon_reldir%_check_history_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
+	$(JANSSON_CFLAGS)
+%canon_reldir%_check_history_SOURCES = %reldir%/check-history.c \
+	%reldir%/hist.h %reldir%/hist_read.c %reldir%/hist_rules.c \
+	%reldir%/hist_figures.c
+%canon_reldir%_check_history_LDADD = libsale.a libbase.a $(JANSSON_LIBS) \
+	$(CRYPTO_LIBS)
+dist_check_SCRIPTS += %reldir%/histories.sh
+TESTS += %reldir%/histories.sh
+EXTRA_DIST += %reldir%/histories
+tests/chaos/histories.log: tests/chaos/check-history
