@@ -54,14 +54,18 @@ static void doubts_of_key(
 {
 	const struct attempt *a = hist->attempt.at + key->first;
 	uint32_t length = 0;
+	double heard_end = -1, doubt_start = 0;
 
 	for (uint32_t i = 0; i < key->n; i++) {
 		if (a[i].get)
 			continue;
 		if (is_doubt(hist, &a[i])) {
-			length++;
+			if (length++ == 0)
+				doubt_start = a[i].start;
 			continue;
 		}
+		if (a[i].end > heard_end)
+			heard_end = a[i].end;
 		if (length > 0) {
 			count(o, "doubts", 1);
 			count(o, is_yes(&a[i]) ? "ended_yes" : "ended_no", 1);
@@ -72,13 +76,13 @@ static void doubts_of_key(
 		length = 0;
 	}
 	if (length > 0) {
+		/* The other half of a double click was answered meanwhile. */
 		count(o, "doubts", 1);
-		count(o, "left_open", 1);
+		count(o,
+		    heard_end > doubt_start ? "ended_by_twin" : "left_open", 1);
 	}
 }
 
-/* Unanswered attempts alone, after which the ledger had an order that nobody
- * had been told of: a lost acknowledgement. */
 static json_t *doubts(const struct hist *hist)
 {
 	json_t *o = json_object();

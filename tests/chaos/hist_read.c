@@ -137,8 +137,17 @@ static uint32_t order_of(
     struct hist *hist, const json_t *line, const char *name)
 {
 	const char *text = text_of(line, name);
+	char number[ORDER_TEXT_LEN + 1];
+	struct claim_id claim;
 
-	return text != NULL ? names_put(&hist->orders, text) : NONE;
+	if (text == NULL)
+		return NONE;
+	/* The gate's claims are bytes: whoever dumps it writes them in hex. */
+	if (hex_decode(strv_c(text), claim.b, sizeof(claim.b))) {
+		claim_format(&claim, number);
+		text = number;
+	}
+	return names_put(&hist->orders, text);
 }
 
 /* A unit separator: no customer's name has one (flashgate's are checked). */

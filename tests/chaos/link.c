@@ -83,32 +83,65 @@ static void link_free(struct link *link)
 
 /* MySQL: 3 bytes length, 1 sequence, then the command. */
 enum {
-	MYSQL_COMMAND_AT = 4,
+	MYSQL_HEADER = 4,
 	MYSQL_PREPARE = 0x16,
 	MYSQL_EXECUTE = 0x17,
 	MYSQL_ID_BYTES = 4
 };
 
-/* Clients of ours wait for each answer, so a read is one packet. */
+/*
+ * The payload of the packet at `*at`, which moves behind it; absent when no
+ * whole one follows.  A client of ours waits for each answer, but what has none
+ * (closing a statement) is written together with the next request.
+ */
+static struct strv mysql_packet(const struct piece *piece, size_t *at)
+{
+	const unsigned char *p = (const unsigned char *)piece->bytes + *at;
+	size_t left = piece->n - *at, n;
+
+	if (left <= MYSQL_HEADER)
+		return (struct strv){NULL, 0};
+	n = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16;
+	if (n == 0 || n > left - MYSQL_HEADER)
+		return (struct strv){NULL, 0};
+	*at += MYSQL_HEADER + n;
+	return strv_from((const char *)p + MYSQL_HEADER, n);
+}
+
 static void mysql_learn(
     struct link *link, const struct piece *piece, enum way way)
 {
-	static const char insert[] = "INSERT INTO orders";
-	const char *id = piece->bytes + MYSQL_COMMAND_AT + 1;
+	struct strv packet;
+	size_t at = 0;
 
-	if (piece->n < MYSQL_COMMAND_AT + 1 + MYSQL_ID_BYTES)
-		return;
 	if (way == WAY_UP) {
-		link->prepare_asked =
-		    piece->bytes[MYSQL_COMMAND_AT] == MYSQL_PREPARE &&
-		    piece->n > MYSQL_COMMAND_AT + sizeof(insert) &&
-		    memcmp(id, insert, sizeof(insert) - 1) == 0;
-	} else if (link->prepare_asked) {
-		link->prepare_asked = false;
-		/* An answer's first byte is 0 for OK. */
-		link->insert_known = piece->bytes[MYSQL_COMMAND_AT] == 0;
-		memcpy(link->insert_id, id, MYSQL_ID_BYTES);
+		while ((packet = mysql_packet(piece, &at)).p != NULL)
+			link->prepare_asked =
+			    packet.p[0] == MYSQL_PREPARE &&
+			    strv_starts(strv_from(packet.p + 1, packet.n - 1),
+				STRV("INSERT INTO orders"));
+		return;
 	}
+	packet = mysql_packet(piece, &at);
+	if (!link->prepare_asked || packet.n <= MYSQL_ID_BYTES)
+		return;
+	link->prepare_asked = false;
+	/* An answer's first byte is 0 for OK. */
+	link->insert_known = packet.p[0] == 0;
+	memcpy(link->insert_id, packet.p + 1, MYSQL_ID_BYTES);
+}
+
+static bool mysql_inserts(const struct link *link, const struct piece *piece)
+{
+	struct strv packet;
+	size_t at = 0;
+
+	while (
+	    link->insert_known && (packet = mysql_packet(piece, &at)).p != NULL)
+		if (packet.n > MYSQL_ID_BYTES && packet.p[0] == MYSQL_EXECUTE &&
+		    memcmp(packet.p + 1, link->insert_id, MYSQL_ID_BYTES) == 0)
+			return true;
+	return false;
 }
 
 static bool match_hits(const struct link *link, const struct match *match,
@@ -117,11 +150,7 @@ static bool match_hits(const struct link *link, const struct match *match,
 	if (match->any)
 		return true;
 	if (match->insert)
-		return link->insert_known &&
-		       piece->n >= MYSQL_COMMAND_AT + 1 + MYSQL_ID_BYTES &&
-		       piece->bytes[MYSQL_COMMAND_AT] == MYSQL_EXECUTE &&
-		       memcmp(piece->bytes + MYSQL_COMMAND_AT + 1,
-			   link->insert_id, MYSQL_ID_BYTES) == 0;
+		return mysql_inserts(link, piece);
 	return memmem(piece->bytes, piece->n, match->text,
 		   strlen(match->text)) != NULL;
 }

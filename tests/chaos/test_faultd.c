@@ -437,6 +437,19 @@ static void packet(int fd, const char *payload, size_t n)
 	ck_assert_int_eq(send(fd, bytes, n + 4, MSG_NOSIGNAL), (int)n + 4);
 }
 
+static void together(
+    int fd, const char *first, size_t n, const char *second, size_t m)
+{
+	char bytes[256] = {(char)n, 0, 0, 0};
+
+	memcpy(bytes + 4, first, n);
+	memset(bytes + 4 + n, 0, 4);
+	bytes[4 + n] = (char)m;
+	memcpy(bytes + 8 + n, second, m);
+	ck_assert_int_eq(
+	    send(fd, bytes, n + m + 8, MSG_NOSIGNAL), (int)(n + m + 8));
+}
+
 static void drain(int fd)
 {
 	char bytes[256];
@@ -459,7 +472,8 @@ START_TEST(test_knows_the_execute_of_the_insert)
 	drain(p.server);
 	packet(p.server, "\0\10\0\0\0\0\0", 7);
 	drain(p.client);
-	packet(p.client, insert, sizeof(insert) - 1);
+	/* A close, which has no answer, rides along. */
+	together(p.client, "\x19\10\0\0\0", 5, insert, sizeof(insert) - 1);
 	drain(p.server);
 	packet(p.server, "\0\11\0\0\0\0\0", 7);
 	drain(p.client);
