@@ -17,6 +17,8 @@
 : "${MARIADB:=$(command -v mariadb || command -v mysql || true)}"
 : "${MARIADB_INSTALL_DB:=$(command -v mariadb-install-db || true)}"
 : "${SERVER_START_SECONDS:=60}"
+# More arguments for every mariadbd, before those of mariadb_start.
+: "${MARIADB_MORE:=}"
 
 # Is the process of this pid file alive?  A zombie that nobody has reaped yet
 # (containers without a real init) is not.
@@ -130,7 +132,7 @@ mariadb_start() { # DIR [ARGUMENTS]
 	    --innodb-buffer-pool-size=64M --innodb-log-file-size=64M \
 	    --innodb-flush-log-at-trx-commit=1 --innodb-doublewrite=1 \
 	    --performance-schema=OFF --skip-name-resolve --local-infile=0 \
-	    --max-connections=300 --table-open-cache=200 "$@" \
+	    --max-connections=300 --table-open-cache=200 $MARIADB_MORE "$@" \
 	    >/dev/null 2>&1 </dev/null &
 	echo $! >"$mariadb_dir/mysql.pid"
 	server_wait "$mariadb_dir/mysql.log" mariadb_answers "$mariadb_dir"
