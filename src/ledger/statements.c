@@ -106,9 +106,9 @@ static const struct statement table[] = {
 		      "ORDER BY unit_no LIMIT ?",
 	3, ORDER_COLUMN_COUNT),
     [STMT_EPOCH_BEGIN] = TEXT("begin epoch",
-	"UPDATE sales SET epoch = epoch + 1, state = 'rebuild' "
+	"UPDATE sales SET epoch = epoch + 1, state = ? "
 	"WHERE id = ? AND epoch = ? AND state = ?",
-	3, 0),
+	4, 0),
     [STMT_EPOCH_END] = TEXT("end rebuild",
 	"UPDATE sales SET state = ? "
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",

@@ -8,6 +8,7 @@ libprog_a_SOURCES = \
 	%reldir%/daemon.c %reldir%/daemon.h \
 	%reldir%/front.c %reldir%/front.h \
 	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/mending.c %reldir%/mending.h \
 	%reldir%/metrics.c %reldir%/metrics.h \
 	%reldir%/monitor.c %reldir%/monitor.h \
 	%reldir%/openmetrics.c %reldir%/openmetrics.h \

@@ -28,18 +28,23 @@ struct gate *wire_gate(const struct settings *settings, struct err *err)
 struct ledger *wire_ledger(
     const struct settings *settings, enum wire_account account, struct err *err)
 {
-	bool admin =
-	    account == WIRE_ADMIN && settings->mysql.admin_user[0] != '\0';
 	struct ledger_conf conf = {
 	    .address = settings->mysql.address,
-	    .user = admin ? settings->mysql.admin_user : settings->mysql.user,
-	    .password = admin ? settings->mysql.admin_password
-			      : settings->mysql.password,
+	    .user = settings->mysql.user,
+	    .password = settings->mysql.password,
 	    .database = settings->mysql.database,
 	    .connect_timeout_ms = settings->mysql.connect_timeout_ms,
 	    .statement_timeout_ms = settings->mysql.statement_timeout_ms,
 	};
 
+	if (account == WIRE_ADMIN && settings->mysql.admin_user[0] != '\0') {
+		conf.user = settings->mysql.admin_user;
+		conf.password = settings->mysql.admin_password;
+	}
+	if (account == WIRE_KEEPER && settings->mysql.keeper_user[0] != '\0') {
+		conf.user = settings->mysql.keeper_user;
+		conf.password = settings->mysql.keeper_password;
+	}
 	return ledger_new(&conf, err);
 }
 

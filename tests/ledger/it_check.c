@@ -370,15 +370,16 @@ START_TEST(test_rebuild_needs_the_keeper)
 	root = it_root();
 	sale = it_sale(root);
 	ck_refused(OUT_NOT_DONE, "grant",
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD,
+		SOON, &won, &why));
 	ck_refused(OUT_NOT_DONE, "grant",
 	    port.epoch_end(
 		port.ctx, sale.id, 1, SALE_STATE_OPEN, SOON, &won, &why));
 	/* A missing grant does not cost the connection. */
 	ck_assert_ptr_nonnull(app->conn.mysql);
 	port = ledger_port(keeper);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(won);
 	ck_done(port.epoch_end(
 	    port.ctx, sale.id, 2, SALE_STATE_OPEN, SOON, &won, &why));
