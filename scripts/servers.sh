@@ -75,7 +75,7 @@ redis_start() { # DIR [ARGUMENTS]
 	rm -f "$redis_dir/redis.sock" "$redis_dir/redis.pid"
 	"$REDIS_SERVER" --port 0 --unixsocket "$redis_dir/redis.sock" \
 	    --unixsocketperm 777 --dir "$redis_dir/redis" --save '' \
-	    --appendonly no --maxmemory-policy noeviction --daemonize yes \
+	    --appendonly no --maxmemory 1gb --maxmemory-policy noeviction --daemonize yes \
 	    --pidfile "$redis_dir/redis.pid" --logfile "$redis_dir/redis.log" \
 	    --loglevel warning --slowlog-log-slower-than 1000 "$@" >/dev/null
 	server_wait "$redis_dir/redis.log" redis_answers "$redis_dir"

@@ -115,6 +115,7 @@ static enum outcome port_release(void *ctx, struct gate_ref ref,
 	command_claim(cmd, claim);
 	command_customer(cmd, who);
 	command_text(cmd, why == GATE_RELEASE_VOID ? "VOID" : "ELSEWHERE");
+	command_number(cmd, ref.epoch);
 	out = number_call(gate, deadline_ns, 2, &what, err);
 	if (what == 2)
 		log_limited(&rate, LOG_LEVEL_WARNING,

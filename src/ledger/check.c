@@ -41,7 +41,8 @@ static enum outcome fact_check(struct ledger *ledger, const struct fact *fact,
 	param_text(&param, strv_c(fact->param));
 	out = ledger_read_number(ledger, &call, deadline_ns, &count, err);
 	if (out == OUT_DONE && count < 1) {
-		err_set(err, 0, "%s: %s", ledger->target.where, fact->missing);
+		err_set(err, 0, "%s: \"never oversold\": %s",
+		    ledger->target.where, fact->missing);
 		out = OUT_NOT_DONE;
 	}
 	return out;

@@ -15,7 +15,7 @@ libledger_a_SOURCES = \
 	%reldir%/port.c \
 	%reldir%/rows.c %reldir%/rows.h \
 	%reldir%/schema.c \
-	%reldir%/settings.c \
+	%reldir%/variables.c \
 	%reldir%/split.c %reldir%/split.h \
 	%reldir%/statements.c %reldir%/statements.h \
 	%reldir%/tx.c \

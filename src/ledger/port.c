@@ -224,20 +224,21 @@ static enum outcome port_sold_after(void *ctx, struct sale_id sale,
  * queue behind: InnoDB grants locks in order, so this cannot starve.)
  */
 static enum outcome port_epoch_begin(void *ctx, const struct sale *seen,
-    int64_t deadline_ns, bool *won, struct err *err)
+    enum sale_state during, int64_t deadline_ns, bool *won, struct err *err)
 {
 	struct ledger *ledger = ctx;
 	int64_t patience_ms = deadline_left_ms(deadline_ns);
-	MYSQL_BIND params[3];
+	MYSQL_BIND params[4];
 	struct call call = {.id = STMT_EPOCH_BEGIN, .params = params};
 	struct conn patient;
 	enum outcome out;
 
 	if (patience_ms < ledger->limits.statement_ms)
 		patience_ms = ledger->limits.statement_ms;
-	param_u32(&params[0], &seen->id.v);
-	param_u32(&params[1], &seen->epoch);
-	param_text(&params[2], strv_c(sale_state_name(seen->state)));
+	param_text(&params[0], strv_c(sale_state_name(during)));
+	param_u32(&params[1], &seen->id.v);
+	param_u32(&params[2], &seen->epoch);
+	param_text(&params[3], strv_c(sale_state_name(seen->state)));
 	out = ledger_patient(ledger, patience_ms, deadline_ns, &patient, err);
 	if (out == OUT_DONE)
 		out = conn_call(&patient, &call, deadline_ns, err);

@@ -108,9 +108,9 @@ static const struct statement table[] = {
 		      "ORDER BY unit_no LIMIT ?",
 	3, ORDER_COLUMN_COUNT),
     [STMT_EPOCH_BEGIN] = TEXT("begin epoch",
-	"UPDATE sales SET epoch = epoch + 1, state = 'rebuild' "
+	"UPDATE sales SET epoch = epoch + 1, state = ? "
 	"WHERE id = ? AND epoch = ? AND state = ?",
-	3, 0),
+	4, 0),
     [STMT_EPOCH_END] = TEXT("end rebuild",
 	"UPDATE sales SET state = ? "
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",
@@ -137,6 +137,15 @@ static const struct statement table[] = {
 	"SELECT COUNT(*) FROM orders WHERE sale_id = ? AND unit_no > ?", 2, 1),
     [STMT_SET_STOCK] = TEXT("set stock",
 	"UPDATE sales SET stock = ? WHERE id = ? AND stock = ?", 3, 0),
+    [STMT_SLOTS_ABOVE] = TEXT("count customers above",
+	"SELECT COUNT(*) FROM orders WHERE sale_id = ? AND slot > ?", 2, 1),
+    [STMT_SET_LIMIT] = TEXT("set limit",
+	"UPDATE sales SET per_customer = ? WHERE id = ? AND per_customer = ?",
+	3, 0),
+    [STMT_SET_WINDOW] = TEXT("set window",
+	"UPDATE sales SET opens = ?, closes = ? "
+	"WHERE id = ? AND opens <=> ? AND closes <=> ?",
+	5, 0),
     [STMT_AUDIT] = TEXT("append to audit",
 	"INSERT INTO audit (sale_id, actor, what, detail) VALUES (?, ?, ?, ?)",
 	4, 0),
@@ -179,6 +188,30 @@ static const struct statement table[] = {
 	1, 1),
     [STMT_VARIABLE] = TEXT(
 	"read setting", "SHOW GLOBAL VARIABLES WHERE Variable_name = ?", 1, 2),
+
+    [STMT_VARIABLE_SESSION] = TEXT("read session setting",
+	"SHOW SESSION VARIABLES WHERE Variable_name = ?", 1, 2),
+    [STMT_WIDE_GRANTS] = TEXT("look at grants",
+	"SELECT COUNT(*) FROM ("
+	"SELECT grantee, privilege_type FROM "
+	"information_schema.user_privileges "
+	"UNION ALL SELECT grantee, privilege_type "
+	"FROM information_schema.schema_privileges "
+	"WHERE table_schema = DATABASE() "
+	"UNION ALL SELECT grantee, privilege_type "
+	"FROM information_schema.table_privileges "
+	"WHERE table_schema = DATABASE() AND table_name IN ('orders', 'audit')"
+	") AS p WHERE privilege_type IN ('UPDATE', 'DELETE', 'DROP', 'ALTER', "
+	"'SUPER', 'FILE') AND grantee = CONCAT("
+	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
+	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))",
+	0, 1),
+    [STMT_MAY_FENCE] = TEXT("look at the right to start an epoch",
+	"UPDATE sales SET epoch = epoch, state = state WHERE id = 0", 0, 0),
+    [STMT_MAY_NOTE] = TEXT("look at the right to note",
+	"INSERT INTO audit (sale_id, actor, what, detail) "
+	"SELECT 0, '', '', '' FROM sales WHERE id = 0",
+	0, 0),
 
     [STMT_SESSION_SET] = TEXT("set up session",
 	"SET SESSION autocommit = 1, unique_checks = 1, "

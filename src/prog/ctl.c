@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_CONF FG_SYSCONFDIR "/flashgate/flashgate.conf"
@@ -208,6 +209,25 @@ int ctl_sale_find(
 		return ctl_fail(
 		    CTL_NO, "no sale %s (flashgatectl sale list)", slug);
 	return 0;
+}
+
+/* A rebuild of the largest stock takes minutes, of most a moment. */
+#define SETTLE_TRIES    100
+#define SETTLE_PAUSE_MS 100
+
+int ctl_sale_find_settled(
+    struct ctl *ctl, const char *slug, struct sale *out, struct wall *now)
+{
+	const struct timespec pause = {.tv_nsec = SETTLE_PAUSE_MS * NS_PER_MS};
+	int code = ctl_sale_find(ctl, slug, out, now);
+
+	for (int i = 0;
+	     i < SETTLE_TRIES && code == 0 && out->state == SALE_STATE_REBUILD;
+	     i++) {
+		nanosleep(&pause, NULL);
+		code = ctl_sale_find(ctl, slug, out, now);
+	}
+	return code;
 }
 
 /* ---- main --------------------------------------------------------------------------- */

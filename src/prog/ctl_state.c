@@ -180,7 +180,7 @@ int ctl_sale_pause(struct ctl *ctl)
 {
 	struct sale sale;
 	struct wall now;
-	int code = ctl_sale_find(ctl, ctl_operand(ctl, 0), &sale, &now);
+	int code = ctl_sale_find_settled(ctl, ctl_operand(ctl, 0), &sale, &now);
 
 	if (code != 0)
 		return code;
@@ -348,15 +348,11 @@ int ctl_sale_stock(struct ctl *ctl)
 	if ((text[0] != '+' && text[0] != '-') ||
 	    !num_parse_u64(strv_c(text + 1), 1, SALE_STOCK_MAX, &by))
 		return ctl_fail(EX_USAGE, "%s: write +N or -N", text);
-	code = ctl_sale_find(ctl, ctl_operand(ctl, 0), &sale, &now);
+	code = ctl_sale_find_settled(ctl, ctl_operand(ctl, 0), &sale, &now);
 	if (code != 0)
 		return code;
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
-	if (sale.state == SALE_STATE_REBUILD)
-		return ctl_fail(CTL_NO,
-		    "the gate of sale %s is being made: repeat when it is open",
-		    sale.slug);
 	if (text[0] == '+') {
 		if (by > SALE_STOCK_MAX - sale.stock)
 			return ctl_fail(

@@ -8,6 +8,7 @@ libsale_a_SOURCES = \
 	%reldir%/buy_clash.c %reldir%/buy_int.h \
 	%reldir%/claim.c \
 	%reldir%/ids.c %reldir%/ids.h \
+	%reldir%/mend.c %reldir%/mend.h \
 	%reldir%/ports.c %reldir%/ports.h \
 	%reldir%/reap.c %reldir%/reap.h \
 	%reldir%/rebuild.c %reldir%/rebuild.h \

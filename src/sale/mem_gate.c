@@ -63,12 +63,14 @@ struct mem_epoch {
 
 struct mem_meta {
 	struct sale_id sale;
-	uint32_t epoch, units, limit;
+	uint32_t epoch, units, limit, forgot;
+	unsigned run; /* of the server that published it */
 };
 
 struct mem_gate {
 	const struct clock *clock;
 	int64_t lease_ms;
+	unsigned run;
 	struct mem_epoch epochs[32];
 	size_t nepochs;
 	struct mem_meta metas[16];
@@ -136,6 +138,19 @@ void mem_gate_stuff(struct mem_gate *gate, struct sale_id sale, uint32_t unit)
 	BUG_ON(meta == NULL);
 	VEC_PUSH(
 	    &epoch_of(gate, (struct gate_ref){sale, meta->epoch})->free, unit);
+}
+
+void mem_gate_restart(struct mem_gate *gate)
+{
+	gate->run++;
+}
+
+static void forgot_note(struct mem_gate *gate, struct gate_ref ref)
+{
+	struct mem_meta *meta = meta_of(gate, ref.sale);
+
+	if (meta != NULL && meta->epoch == ref.epoch)
+		meta->forgot++;
 }
 
 static int64_t gate_now_ms(struct mem_gate *gate)
@@ -319,6 +334,8 @@ static enum outcome gate_release(void *ctx, struct gate_ref ref,
 	(void)err;
 	if (why == GATE_RELEASE_VOID)
 		slot_clear(epoch, who, claim);
+	else
+		forgot_note(gate, ref);
 	if (lease == NULL)
 		return OUT_DONE;
 	unit = lease->unit;
@@ -337,6 +354,7 @@ static enum outcome gate_heal(void *ctx, struct gate_ref ref,
 
 	(void)deadline_ns;
 	(void)err;
+	forgot_note(ctx, ref);
 	if (lease == NULL || lease->unit != owner->unit)
 		return OUT_DONE;
 	lease_drop(epoch, lease);
@@ -443,8 +461,14 @@ static enum outcome gate_gauge(void *ctx, struct sale_id sale,
 	if (meta == NULL)
 		return OUT_DONE;
 	epoch = epoch_of(gate, (struct gate_ref){sale, meta->epoch});
-	*out = (struct gate_gauge){true, meta->epoch, meta->units, meta->limit,
-	    epoch->free.n, epoch->lease.n};
+	*out = (struct gate_gauge){.known = true,
+	    .epoch = meta->epoch,
+	    .units = meta->units,
+	    .limit = meta->limit,
+	    .free = epoch->free.n,
+	    .leased = epoch->lease.n,
+	    .forgot = meta->forgot,
+	    .restarted = meta->run != gate->run};
 	return OUT_DONE;
 }
 
@@ -470,6 +494,7 @@ static enum outcome gate_own(void *ctx, struct gate_ref ref,
 	for (size_t i = 0; i < n; i++)
 		slot_set(epoch, &owners[i].customer, owners[i].slot,
 		    &owners[i].claim);
+	forgot_note(ctx, ref);
 	return OUT_DONE;
 }
 
@@ -497,7 +522,7 @@ static enum outcome gate_publish(void *ctx, struct gate_ref ref,
 		meta = &gate->metas[gate->nmetas++];
 	}
 	*meta = (struct mem_meta){
-	    ref.sale, ref.epoch, seeded->units, seeded->limit};
+	    ref.sale, ref.epoch, seeded->units, seeded->limit, 0, gate->run};
 	return OUT_DONE;
 }
 
@@ -556,6 +581,20 @@ static enum outcome gate_shrink(void *ctx, struct gate_ref ref, uint32_t units,
 	return OUT_DONE;
 }
 
+static enum outcome gate_relimit(void *ctx, struct gate_ref ref, uint32_t limit,
+    int64_t deadline_ns, struct err *err)
+{
+	struct mem_meta *meta = meta_of(ctx, ref.sale);
+
+	(void)deadline_ns;
+	if (meta == NULL || meta->epoch != ref.epoch) {
+		err_set(err, 0, "the gate is of another epoch");
+		return OUT_NOT_DONE;
+	}
+	meta->limit = limit;
+	return OUT_DONE;
+}
+
 static enum outcome gate_free_list(void *ctx, struct gate_ref ref,
     uint64_t offset, size_t max, int64_t deadline_ns, uint32_t *units,
     size_t *n, struct err *err)
@@ -587,6 +626,7 @@ struct gate_port mem_gate_port(struct mem_gate *gate)
 	    .discard = gate_discard,
 	    .grow = gate_grow,
 	    .shrink = gate_shrink,
+	    .relimit = gate_relimit,
 	    .free_list = gate_free_list,
 	    .lease_scan = gate_lease_scan,
 	    .ctx = gate,

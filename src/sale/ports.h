@@ -109,6 +109,10 @@ struct gate_gauge {
 	uint32_t limit;
 	uint64_t free;
 	uint64_t leased;
+	/* What was noticed of this generation since it was published. */
+	uint32_t forgot; /* times that it did not know a sold order */
+	uint32_t dropped; /* tokens thrown away: no numbers, or above units */
+	bool restarted; /* by another run of the server, or another server */
 };
 
 /* What a rebuild has put into a new epoch. */
@@ -200,15 +204,19 @@ struct gate_port {
 	 */
 	enum outcome (*shrink)(void *ctx, struct gate_ref ref, uint32_t units,
 	    int64_t deadline_ns, uint32_t *done, struct err *err);
+	/* Another limit per customer, from the next claim on. */
+	enum outcome (*relimit)(void *ctx, struct gate_ref ref, uint32_t limit,
+	    int64_t deadline_ns, struct err *err);
 
 	/* For the report: the free list from `offset` on. */
 	enum outcome (*free_list)(void *ctx, struct gate_ref ref,
 	    uint64_t offset, size_t max /* <= 1000 */, int64_t deadline_ns,
 	    uint32_t *units, size_t *n, struct err *err);
 	/* For the report: a cursor over every lease, 0 to start, 0 at the end.
-	 * May show a lease twice, misses none that stays. */
+	 * May show a lease twice, misses none that stays.  NOT_DONE or UNKNOWN
+	 * when more than `max` leases share one deadline. */
 	enum outcome (*lease_scan)(void *ctx, struct gate_ref ref,
-	    uint64_t *cursor, size_t max /* room, >= 1000 */,
+	    uint64_t *cursor, size_t max /* 1..1000 */,
 	    int64_t deadline_ns, struct gate_lease *out, size_t *n,
 	    struct err *err);
 	void *ctx;
@@ -267,12 +275,13 @@ struct ledger_port {
 	    size_t *n, struct err *err);
 
 	/*
-	 * Epoch and state as in `seen` -> epoch + 1 and state rebuild, if they
-	 * still are so; waits for inserts that hold the row.  *won is false when
-	 * somebody else was first.
+	 * Epoch and state as in `seen` -> epoch + 1 and state `during` (rebuild,
+	 * or paused), if they still are so; waits for inserts that hold the row.
+	 * *won is false when somebody else was first.
 	 */
 	enum outcome (*epoch_begin)(void *ctx, const struct sale *seen,
-	    int64_t deadline_ns, bool *won, struct err *err);
+	    enum sale_state during, int64_t deadline_ns, bool *won,
+	    struct err *err);
 	/* State rebuild -> `state`, if the epoch still is `epoch`. */
 	enum outcome (*epoch_end)(void *ctx, struct sale_id sale,
 	    uint32_t epoch, enum sale_state state, int64_t deadline_ns,

@@ -126,7 +126,7 @@ START_TEST(test_publish_goes_only_forward)
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11),
 		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
-	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 4);
+	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 5);
 	rig_close(&rig);
 }
 END_TEST

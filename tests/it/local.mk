@@ -2,9 +2,11 @@
 # Whole systems: every program, real stores, a real web server.
 it_tests = \
 	%reldir%/api.it \
+	%reldir%/audit.it \
 	%reldir%/ctl.it \
 	%reldir%/exits.it \
 	%reldir%/fronts.it \
+	%reldir%/heal.it \
 	%reldir%/hostile.it \
 	%reldir%/kill.it \
 	%reldir%/logs.it \
@@ -20,6 +22,7 @@ it_tests = \
 	%reldir%/sockets.it \
 	%reldir%/startup.it \
 	%reldir%/stuffed.it \
+	%reldir%/terms.it \
 	%reldir%/upgrade.it
 # In builds with failpoints only, ./check has one.
 failpoint_tests = \
@@ -53,3 +56,8 @@ $(it_tests:.it=.log): \
 	flashgate flashgatectl flashgate-rush \
 	tests/lib/as-systemd tests/lib/fcgi-get tests/lib/fcgi-hostile \
 	tests/lib/om-check
+
+# Fifty losses of Redis and twenty kills of MariaDB under load: minutes.
+check-heal: all tests/lib/fcgi-get
+	HEAL_ROUNDS=13 HEAL_KILLS=20 HEAL_P99=2 \
+	    $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/it/heal.it

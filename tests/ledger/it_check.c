@@ -232,32 +232,31 @@ START_TEST(test_session_is_set_up)
 }
 END_TEST
 
-START_TEST(test_settings_are_judged)
+START_TEST(test_settings_are_read)
 {
-	struct ledger_setting settings[LEDGER_SETTINGS_MAX];
 	struct ledger *ledger = it_ledger();
-	size_t n = 0, flush = LEDGER_SETTINGS_MAX;
+	char value[LEDGER_VALUE_MAX];
+	bool found = false;
+	uint32_t wide = 0;
 
 	root = it_root();
 	for (int safe = 0; safe <= 1; safe++) {
 		it_sql(root, "SET GLOBAL innodb_flush_log_at_trx_commit = %d",
 		    safe);
-		ck_done(ledger_settings(ledger, SOON, settings, &n, &why));
-		for (size_t i = 0; i < n; i++)
-			if (strcmp(settings[i].name,
-				"innodb_flush_log_at_trx_commit") == 0)
-				flush = i;
-		ck_assert_uint_lt(flush, n);
-		ck_assert(settings[flush].fatal);
-		ck_assert_int_eq(settings[flush].good, safe);
-		ck_assert_str_eq(settings[flush].value, safe ? "1" : "0");
+		ck_done(
+		    ledger_variable(ledger, "innodb_flush_log_at_trx_commit",
+			false, SOON, value, &found, &why));
+		ck_assert(found);
+		ck_assert_str_eq(value, safe ? "1" : "0");
 	}
-	/* This server writes no binary log: its settings do not matter. */
-	for (size_t i = 0; i < n; i++) {
-		ck_assert_str_ne(settings[i].name, "sync_binlog");
-		ck_assert_msg(settings[i].good, "%s is %s", settings[i].name,
-		    settings[i].value);
-	}
+	ck_done(ledger_variable(
+	    ledger, "sql_mode", true, SOON, value, &found, &why));
+	ck_assert(found);
+	ck_assert_msg(strstr(value, "STRICT_ALL_TABLES") != NULL, "%s", value);
+	ck_done(ledger_variable(
+	    ledger, "no_such_setting", false, SOON, value, &found, &why));
+	ck_assert(!found);
+	ck_done(ledger_wide_grants(ledger, SOON, &wide, &why));
 	mysql_close(root);
 	ledger_free(&ledger);
 }
@@ -370,15 +369,16 @@ START_TEST(test_rebuild_needs_the_keeper)
 	root = it_root();
 	sale = it_sale(root);
 	ck_refused(OUT_NOT_DONE, "grant",
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD,
+		SOON, &won, &why));
 	ck_refused(OUT_NOT_DONE, "grant",
 	    port.epoch_end(
 		port.ctx, sale.id, 1, SALE_STATE_OPEN, SOON, &won, &why));
 	/* A missing grant does not cost the connection. */
 	ck_assert_ptr_nonnull(app->conn.mysql);
 	port = ledger_port(keeper);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(won);
 	ck_done(port.epoch_end(
 	    port.ctx, sale.id, 2, SALE_STATE_OPEN, SOON, &won, &why));
@@ -406,7 +406,7 @@ IT_PART(part_check, UNIT("install", test_install_again_and_again),
     UNIT("check-columns", test_check_goes_by_columns),
     UNIT("check-app", test_check_as_application),
     UNIT("session", test_session_is_set_up),
-    UNIT("settings", test_settings_are_judged),
+    UNIT("settings", test_settings_are_read),
     UNIT_TABLE("foreign-row", test_foreign_row, ARRAY_LEN(foreign)),
     UNIT_TABLE("denied", test_denied, ARRAY_LEN(denied)),
     UNIT("rebuild-grants", test_rebuild_needs_the_keeper),

@@ -2,7 +2,7 @@
 SALE_TEST_LIBS = libsale.a libsalemem.a libsale.a libbase.a \
 	$(CHECK_LIBS) $(CRYPTO_LIBS)
 
-unit_tests += %reldir%/test_sale %reldir%/test_buy
+unit_tests += %reldir%/test_sale %reldir%/test_buy %reldir%/test_mend
 %canon_reldir%_test_sale_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_sale_SOURCES = %reldir%/test_sale.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_sale_LDADD = $(SALE_TEST_LIBS)
@@ -14,3 +14,6 @@ unit_tests += %reldir%/test_twins
 %canon_reldir%_test_twins_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_twins_SOURCES = %reldir%/test_twins.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_twins_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_mend_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_mend_SOURCES = %reldir%/test_mend.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_mend_LDADD = $(SALE_TEST_LIBS)
