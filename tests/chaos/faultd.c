@@ -220,10 +220,10 @@ static void stats_put(struct strbuf *out, const struct front *front)
 	    ",\"refused\":%" PRIu64 ",\"up\":%" PRIu64 ",\"down\":%" PRIu64
 	    ",\"requests\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"cuts\":%" PRIu64
 	    ",\"swallowed\":%" PRIu64 ",\"held\":%" PRIu64
-	    ",\"held_delivered\":%" PRIu64 "}\n",
+	    ",\"held_delivered\":%" PRIu64 ",\"holding\":%u}\n",
 	    front->name, front->current, c->links, c->refused, c->bytes[WAY_UP],
 	    c->bytes[WAY_DOWN], c->requests, c->resets, c->cuts, c->swallowed,
-	    c->held, c->held_delivered);
+	    c->held, c->held_delivered, front_holding(front));
 }
 
 static bool command_run(struct faultd *it, struct front *front,

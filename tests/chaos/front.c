@@ -165,6 +165,17 @@ void front_recount(struct front *front)
 			at->pipe[way].passed = 0;
 }
 
+unsigned front_holding(const struct front *front)
+{
+	unsigned n = 0;
+
+	for (const struct link *at = front->links; at != NULL; at = at->next)
+		for (const struct piece *piece = at->pipe[WAY_UP].first;
+		     piece != NULL; piece = piece->next)
+			n += piece->held;
+	return n;
+}
+
 void front_close(struct front *front)
 {
 	front_reset(front);

@@ -97,6 +97,8 @@ void front_accept(struct front *front);
 /* Everybody is cut off, with a reset where the protocol has one. */
 void front_reset(struct front *front);
 void front_close(struct front *front);
+/* Requests that are held at this moment. */
+unsigned front_holding(const struct front *front);
 /* Counts of each link begin anew (a cut counts from its command). */
 void front_recount(struct front *front);
 

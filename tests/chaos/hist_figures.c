@@ -100,53 +100,67 @@ static json_t *doubts(const struct hist *hist)
 	return o;
 }
 
-static int by_value(const void *pa, const void *pb)
-{
-	double a = *(const double *)pa, b = *(const double *)pb;
+struct yes {
+	double start, end; /* of the ledger's clock */
+};
 
-	return a < b ? -1 : a > b;
+static int by_start(const void *pa, const void *pb)
+{
+	const struct yes *a = pa, *b = pb;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+/* The purchases that were told yes, by start; the end of each is that of the
+ * first one to end that did not start before it. */
+static size_t yeses(const struct hist *hist, struct yes *yes)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < hist->attempt.n; i++) {
+		const struct attempt *a = &hist->attempt.at[i];
+
+		if (!a->get && is_yes(a))
+			yes[n++] = (struct yes){
+			    a->start_wall, a->start_wall + (a->end - a->start)};
+	}
+	qsort(yes, n, sizeof(*yes), by_start);
+	for (size_t i = n; i-- > 1;)
+		if (yes[i].end < yes[i - 1].end)
+			yes[i - 1].end = yes[i].end;
+	return n;
 }
 
 /* Milliseconds from the end of each fault to the first yes to a purchase that
  * was asked for after it; -1 where there was none any more. */
 static json_t *recoveries(const struct hist *hist)
 {
+	struct yes *yes = calloc(hist->attempt.n + 1, sizeof(*yes));
 	json_t *list = json_array();
-	double *start = calloc(hist->attempt.n + 1, sizeof(*start));
-	double *end = calloc(hist->attempt.n + 1, sizeof(*end));
-	size_t n = 0;
+	size_t n;
 
-	if (start == NULL || end == NULL)
+	if (yes == NULL)
 		abort();
-	for (size_t i = 0; i < hist->attempt.n; i++) {
-		const struct attempt *a = &hist->attempt.at[i];
-
-		if (!a->get && is_yes(a))
-			end[n++] = a->start_wall + (a->end - a->start);
-	}
-	qsort(end, n, sizeof(*end), by_value);
+	n = yeses(hist, yes);
 	for (size_t i = 0; i < hist->fault.n; i++) {
 		const struct fault *fault = &hist->fault.at[i];
 		size_t low = 0, high = n;
-		double ms = -1;
 
 		while (low < high) {
 			size_t mid = (low + high) / 2;
 
-			if (end[mid] < fault->end)
+			if (yes[mid].start < fault->end)
 				low = mid + 1;
 			else
 				high = mid;
 		}
-		if (low < n)
-			ms = (end[low] - fault->end) * 1000;
-		json_array_append_new(
-		    list, json_pack("{s:s, s:f, s:f}", "kind",
-			      hist->kinds.text[fault->kind], "recovery_ms", ms,
-			      "lasted_ms", (fault->end - fault->begin) * 1000));
+		json_array_append_new(list,
+		    json_pack("{s:s, s:f, s:f}", "kind",
+			hist->kinds.text[fault->kind], "recovery_ms",
+			low < n ? (yes[low].end - fault->end) * 1000 : -1.0,
+			"lasted_ms", (fault->end - fault->begin) * 1000));
 	}
-	free(start);
-	free(end);
+	free(yes);
 	return list;
 }
 

@@ -386,8 +386,13 @@ nemesis_play() { # KIND
 	$after >>"$dir/nemesis.out" 2>&1
 }
 
+nothing_held() {
+	! "$FAULTD" tell "$dir/faultd.sock" all stats | grep -q '"holding":[1-9]'
+}
 nemesis_quiet() {
 	tell all pass
+	# What comes late must have come before anybody judges.
+	within 20 nothing_held
 	wait_stopped=$(ps -o pid=,stat= --ppid "$(cat "$dir/flashgate.start.pid")" |
 	    awk '$2 ~ /^T/ { print $1 }')
 	for stopped_one in $wait_stopped; do
