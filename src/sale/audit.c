@@ -113,8 +113,8 @@ static void phase_set(struct audit *a, enum audit_phase phase)
 static enum outcome gauge_step(
     struct audit *a, int64_t deadline_ns, struct err *err)
 {
-	enum outcome out = a->gate->gauge(a->gate->ctx, a->sale.id,
-	    deadline_ns, &a->report.gauge, err);
+	enum outcome out = a->gate->gauge(
+	    a->gate->ctx, a->sale.id, deadline_ns, &a->report.gauge, err);
 
 	if (out != OUT_DONE)
 		return out;

@@ -216,9 +216,8 @@ struct gate_port {
 	 * May show a lease twice, misses none that stays.  NOT_DONE or UNKNOWN
 	 * when more than `max` leases share one deadline. */
 	enum outcome (*lease_scan)(void *ctx, struct gate_ref ref,
-	    uint64_t *cursor, size_t max /* 1..1000 */,
-	    int64_t deadline_ns, struct gate_lease *out, size_t *n,
-	    struct err *err);
+	    uint64_t *cursor, size_t max /* 1..1000 */, int64_t deadline_ns,
+	    struct gate_lease *out, size_t *n, struct err *err);
 	void *ctx;
 };
 
