@@ -55,7 +55,8 @@ enum outcome ledger_check(struct ledger *ledger, int64_t deadline_ns,
 enum outcome ledger_variable(struct ledger *ledger, const char *name,
     bool session, int64_t deadline_ns, char value[LEDGER_VALUE_MAX],
     bool *found, struct err *err);
-/* Rights of this account that could unmake an order: how many. */
+/* Rights of this account on orders and audit beyond SELECT and INSERT: how many;
+ * such as could unmake an order. */
 enum outcome ledger_wide_grants(
     struct ledger *ledger, int64_t deadline_ns, uint32_t *n, struct err *err);
 /* May this account do what a keeper must?  Changes nothing. */

@@ -201,8 +201,8 @@ static const struct statement table[] = {
 	"UNION ALL SELECT grantee, privilege_type "
 	"FROM information_schema.table_privileges "
 	"WHERE table_schema = DATABASE() AND table_name IN ('orders', 'audit')"
-	") AS p WHERE privilege_type IN ('UPDATE', 'DELETE', 'DROP', 'ALTER', "
-	"'SUPER', 'FILE') AND grantee = CONCAT("
+	") AS p WHERE privilege_type NOT IN "
+	"('USAGE', 'SELECT', 'INSERT') AND grantee = CONCAT("
 	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
 	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))",
 	0, 1),

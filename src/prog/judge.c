@@ -210,7 +210,7 @@ static const struct rule {
 	"twice the workers, because of reloads, and some to spare"},
     {"mysql", "local_infile", mysql_global, one_of, "OFF|0", WAY, JUDGE_NOTE,
 	"nobody needs it, and it lets a server ask clients for files"},
-    {"mysql", "grants that could unmake orders", wide_grants, one_of, "0", LOST,
+    {"mysql", "grants beyond SELECT and INSERT", wide_grants, one_of, "0", LOST,
 	JUDGE_WARN,
 	"workers need SELECT and INSERT on orders (sql/users.sql.example)"},
     {"mysql", "clock against ours", mysql_clock, near, "within 1 s", LIED,
