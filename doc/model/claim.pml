@@ -1041,7 +1041,7 @@ inline customer(c)
 	rows_count(c)
 }
 
-#if defined(SHRINK) || defined(OLDGATE)
+#if (defined(SHRINK) && defined(GROW)) || defined(OLDGATE)
 #define WEAK true	/* one home at least: the next taker, or an audit, mends it */
 #else
 #define WEAK dirty
