@@ -19,7 +19,7 @@ struct unit_case {
 	const char *name;
 	const TTest *test;
 	double timeout_s; /* 0: Check's 4 s, times CK_TIMEOUT_MULTIPLIER */
-	int loops;	  /* > 0: a table test, _i runs 0..loops-1 */
+	int loops; /* > 0: a table test, _i runs 0..loops-1 */
 };
 
 static inline int unit_main(
@@ -48,17 +48,17 @@ static inline int unit_main(
 }
 
 #define UNIT(text, fn) ((struct unit_case){.name = text, .test = fn})
-#define UNIT_SLOW(text, fn, seconds)                                           \
+#define UNIT_SLOW(text, fn, seconds) \
 	((struct unit_case){.name = text, .test = fn, .timeout_s = seconds})
 /* A table test: Check's _i runs over 0..rows-1. */
-#define UNIT_TABLE(text, fn, rows)                                             \
+#define UNIT_TABLE(text, fn, rows) \
 	((struct unit_case){.name = text, .test = fn, .loops = rows})
 
-#define TESTS_MAIN(suite_name, ...)                                            \
-	int main(void)                                                         \
-	{                                                                      \
-		const struct unit_case cases[] = {__VA_ARGS__};               \
-		return unit_main(suite_name, cases, ARRAY_LEN(cases));         \
+#define TESTS_MAIN(suite_name, ...)                                    \
+	int main(void)                                                 \
+	{                                                              \
+		const struct unit_case cases[] = {__VA_ARGS__};        \
+		return unit_main(suite_name, cases, ARRAY_LEN(cases)); \
 	}
 
 #endif

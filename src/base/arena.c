@@ -72,7 +72,7 @@ static void *piece_take(struct arena *arena, size_t bytes)
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
 	size_t need = bytes / ARENA_ALIGN * ARENA_ALIGN +
-	    (bytes % ARENA_ALIGN != 0 ? ARENA_ALIGN : 0);
+		      (bytes % ARENA_ALIGN != 0 ? ARENA_ALIGN : 0);
 	void *out = NULL;
 
 	/* need < bytes: it wrapped. */

@@ -10,14 +10,14 @@
 #include "base/attr.h"
 
 /* Prints file, line and text to standard error and aborts. */
-void bug_abort(const char *file, int line, const char *what)
-	ATTR_NORETURN ATTR_COLD;
+void bug_abort(
+    const char *file, int line, const char *what) ATTR_NORETURN ATTR_COLD;
 
 #define BUG(what) bug_abort(__FILE__, __LINE__, what)
-#define BUG_ON(cond)                                                           \
-	do {                                                                   \
-		if (__builtin_expect(!!(cond), 0))                             \
-			bug_abort(__FILE__, __LINE__, #cond);                  \
+#define BUG_ON(cond)                                          \
+	do {                                                  \
+		if (__builtin_expect(!!(cond), 0))            \
+			bug_abort(__FILE__, __LINE__, #cond); \
 	} while (0)
 
 #endif

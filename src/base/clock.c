@@ -147,8 +147,8 @@ bool wall_parse(const char *text, struct wall *out)
 	    !digits_read(&at, 2, &tm.tm_hour) || !char_read(&at, ":") ||
 	    !digits_read(&at, 2, &tm.tm_min))
 		return false;
-	if (*at == ':' && (!char_read(&at, ":") ||
-			      !digits_read(&at, 2, &tm.tm_sec)))
+	if (*at == ':' &&
+	    (!char_read(&at, ":") || !digits_read(&at, 2, &tm.tm_sec)))
 		return false;
 	if (!fraction_read(&at, &us) || !offset_read(&at, &offset_s) ||
 	    *at != '\0')

@@ -30,8 +30,7 @@ void err_set_errno(struct err *err, const char *fmt, ...)
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	va_end(ap);
 	n = strlen(err->text);
-	snprintf(err->text + n, sizeof(err->text) - n, ": %s",
-	    strerror(saved));
+	snprintf(err->text + n, sizeof(err->text) - n, ": %s", strerror(saved));
 	errno = saved;
 }
 

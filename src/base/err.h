@@ -13,15 +13,17 @@
 #include <stdbool.h>
 
 struct err {
-	int code;	/* the origin's own number (errno, MySQL's …), 0: none */
+	int code; /* the origin's own number (errno, MySQL's …), 0: none */
 	char text[240]; /* one line, no newline at its end; cut when too long */
 };
 
-#define ERR_INIT {0, ""}
+#define ERR_INIT      \
+	{             \
+		0, "" \
+	}
 
 /* Sets code and text.  `err` may not be NULL. */
-void err_set(struct err *err, int code, const char *fmt, ...)
-	ATTR_PRINTF(3, 4);
+void err_set(struct err *err, int code, const char *fmt, ...) ATTR_PRINTF(3, 4);
 
 /* Like err_set() with errno as code and ": <strerror>" behind the text. */
 void err_set_errno(struct err *err, const char *fmt, ...) ATTR_PRINTF(2, 3);

@@ -33,8 +33,8 @@ const char *log_level_name(enum log_level level);
  * Opens (creates, 0640) `path` for appending; NULL or "" means standard error.
  * Before the first call lines go to standard error at level notice.
  */
-bool log_open(const char *path, enum log_level level, struct err *err)
-	ATTR_MUSTUSE;
+bool log_open(
+    const char *path, enum log_level level, struct err *err) ATTR_MUSTUSE;
 /* Opens the same path again, after a rotation.  The old one serves on failure. */
 bool log_reopen(struct err *err) ATTR_MUSTUSE;
 /*
@@ -51,11 +51,11 @@ void log_set_sink(log_sink_fn *sink, void *ctx);
 
 void log_write(enum log_level level, const char *fmt, ...) ATTR_PRINTF(2, 3);
 
-#define log_alert(...)	 log_write(LOG_LEVEL_ALERT, __VA_ARGS__)
-#define log_error(...)	 log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_alert(...)   log_write(LOG_LEVEL_ALERT, __VA_ARGS__)
+#define log_error(...)   log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_notice(...)	 log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
-#define log_debug(...)	 log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
+#define log_notice(...)  log_write(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /*
  * At most one line a second for one place in the code; the next line that gets

@@ -16,10 +16,10 @@
  * nothing behind.  False, and `*out` untouched, when it is not a number or
  * lies outside min..max.
  */
-bool num_parse_u64(struct strv text, uint64_t min, uint64_t max,
-    uint64_t *out) ATTR_MUSTUSE;
-bool num_parse_i64(struct strv text, int64_t min, int64_t max,
-    int64_t *out) ATTR_MUSTUSE;
+bool num_parse_u64(
+    struct strv text, uint64_t min, uint64_t max, uint64_t *out) ATTR_MUSTUSE;
+bool num_parse_i64(
+    struct strv text, int64_t min, int64_t max, int64_t *out) ATTR_MUSTUSE;
 
 /* False on overflow. */
 static inline bool num_add_i64(int64_t a, int64_t b, int64_t *out)

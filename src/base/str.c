@@ -22,13 +22,13 @@ bool strv_eq_nocase(struct strv a, struct strv b)
 bool strv_starts(struct strv text, struct strv prefix)
 {
 	return text.n >= prefix.n &&
-	    strv_eq(strv_from(text.p, prefix.n), prefix);
+	       strv_eq(strv_from(text.p, prefix.n), prefix);
 }
 
 bool strv_starts_nocase(struct strv text, struct strv prefix)
 {
 	return text.n >= prefix.n &&
-	    strv_eq_nocase(strv_from(text.p, prefix.n), prefix);
+	       strv_eq_nocase(strv_from(text.p, prefix.n), prefix);
 }
 
 static bool is_blank(char c)

@@ -19,8 +19,8 @@ struct strv {
 	size_t n;
 };
 
-#define STRV_FMT     "%.*s"
-#define STRV_ARG(v)  (int)(v).n, (v).p
+#define STRV_FMT      "%.*s"
+#define STRV_ARG(v)   (int)(v).n, (v).p
 #define STRV(literal) ((struct strv){"" literal, sizeof(literal) - 1})
 
 static inline struct strv strv_from(const char *p, size_t n)
@@ -68,8 +68,7 @@ void strbuf_reset(struct strbuf *buf);
 void strbuf_put(struct strbuf *buf, struct strv text);
 void strbuf_puts(struct strbuf *buf, const char *text);
 void strbuf_putc(struct strbuf *buf, char c);
-void strbuf_printf(struct strbuf *buf, const char *fmt, ...)
-	ATTR_PRINTF(2, 3);
+void strbuf_printf(struct strbuf *buf, const char *fmt, ...) ATTR_PRINTF(2, 3);
 /*
  * Foreign bytes for a log line: printable ASCII as it is, everything else,
  * the backslash and the double quote as \xNN.
