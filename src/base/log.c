@@ -14,13 +14,16 @@
 #define LINE_MAX_BYTES 4096
 
 static struct {
-	int fd;
+	struct log_file file; /* first of the list; path "": standard error */
 	enum log_level level;
-	char path[256];
+	enum log_format format;
 	char role[24];
+	char last_error[256];
 	log_sink_fn *sink;
 	void *sink_ctx;
-} logger = {STDERR_FILENO, LOG_LEVEL_NOTICE, "", "flashgate", NULL, NULL};
+} logger = {.file = {.fd = STDERR_FILENO},
+    .level = LOG_LEVEL_NOTICE,
+    .role = "flashgate"};
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ALERT] = "alert",
@@ -45,8 +48,21 @@ static int path_open(const char *path, struct err *err)
 	return fd;
 }
 
+/* False when the path is too long to be opened again. */
+static bool path_keep(
+    struct log_file *file, const char *path, int fd, struct err *err)
+{
+	if (!strv_copy(strv_c(path), file->path, sizeof(file->path))) {
+		err_set(err, 0, "log file name is too long: %s", path);
+		return false;
+	}
+	file->fd = fd;
+	return true;
+}
+
 bool log_open(const char *path, enum log_level level, struct err *err)
 {
+	int old = logger.file.fd;
 	int fd = STDERR_FILENO;
 
 	if (path == NULL)
@@ -56,40 +72,84 @@ bool log_open(const char *path, enum log_level level, struct err *err)
 		if (fd < 0)
 			return false;
 	}
-	if (!strv_copy(strv_c(path), logger.path, sizeof(logger.path))) {
+	if (!path_keep(&logger.file, path, fd, err)) {
 		if (fd != STDERR_FILENO)
 			close(fd);
-		err_set(err, 0, "log file name is too long: %s", path);
 		return false;
 	}
-	if (logger.fd != STDERR_FILENO)
-		close(logger.fd);
-	logger.fd = fd;
+	if (old != STDERR_FILENO)
+		close(old);
 	logger.level = level;
 	return true;
 }
 
-bool log_reopen(struct err *err)
+bool log_file_open(struct log_file *file, const char *path, struct err *err)
 {
-	int fd;
+	int fd = path_open(path, err);
 
-	if (logger.path[0] == '\0')
-		return true;
-	fd = path_open(logger.path, err);
 	if (fd < 0)
 		return false;
-	close(logger.fd);
-	logger.fd = fd;
+	if (!path_keep(file, path, fd, err)) {
+		close(fd);
+		return false;
+	}
+	file->next = logger.file.next;
+	logger.file.next = file;
 	return true;
+}
+
+void log_file_close(struct log_file *file)
+{
+	struct log_file *before = &logger.file;
+
+	while (before->next != NULL && before->next != file)
+		before = before->next;
+	if (before->next == NULL)
+		return;
+	before->next = file->next;
+	close(file->fd);
+	file->fd = -1;
+}
+
+void log_set_format(enum log_format format)
+{
+	logger.format = format;
+}
+
+bool log_reopen(struct err *err)
+{
+	bool good = true;
+
+	/* All of them, though one fails: `err` has the last. */
+	for (struct log_file *file = &logger.file; file != NULL;
+	     file = file->next) {
+		int fd;
+
+		if (file->path[0] == '\0')
+			continue;
+		fd = path_open(file->path, err);
+		if (fd < 0) {
+			good = false;
+			continue;
+		}
+		close(file->fd);
+		file->fd = fd;
+	}
+	return good;
 }
 
 bool log_give(uid_t uid, struct err *err)
 {
-	if (logger.path[0] == '\0' || fchown(logger.fd, uid, (gid_t)-1) == 0)
-		return true;
-	err_set_errno(err, "cannot give log file %s to user %u", logger.path,
-	    (unsigned)uid);
-	return false;
+	for (const struct log_file *file = &logger.file; file != NULL;
+	     file = file->next) {
+		if (file->path[0] == '\0' ||
+		    fchown(file->fd, uid, (gid_t)-1) == 0)
+			continue;
+		err_set_errno(err, "cannot give log file %s to user %u",
+		    file->path, (unsigned)uid);
+		return false;
+	}
+	return true;
 }
 
 void log_set_role(const char *role)
@@ -111,26 +171,64 @@ static void line_tidy(char *line, size_t n)
 			line[i] = '?';
 }
 
+static void text_line(
+    struct strbuf *line, enum log_level level, const char *text)
+{
+	char now[WALL_TEXT_MAX];
+
+	wall_format(wall_now(), 6, now);
+	strbuf_printf(line, "%s %s %s[%ld]: %s", now, level_names[level],
+	    logger.role, (long)getpid(), text);
+	line_tidy(line->p, line->n);
+}
+
+static void json_line(
+    struct strbuf *line, enum log_level level, const char *text)
+{
+	char now[WALL_TEXT_MAX];
+
+	wall_format(wall_now(), 6, now);
+	strbuf_printf(line,
+	    "{\"time\":\"%s\",\"level\":\"%s\",\"role\":\"%s\",\"pid\":%ld,"
+	    "\"message\":\"",
+	    now, level_names[level], logger.role, (long)getpid());
+	strbuf_put_json(line, strv_c(text));
+	strbuf_puts(line, "\"}");
+}
+
+void log_file_write(const struct log_file *file, struct strv line)
+{
+	/* A full disk must not stop a sale; there is nowhere left to tell. */
+	ssize_t n = write(file->fd, line.p, line.n);
+
+	(void)n;
+}
+
+const char *log_last_error(void)
+{
+	return logger.last_error;
+}
+
 static void line_send(enum log_level level, const char *text)
 {
-	char bytes[LINE_MAX_BYTES];
-	char now[WALL_TEXT_MAX];
+	/* A byte is at most five in JSON; the frame fits into the rest. */
+	char bytes[5 * LINE_MAX_BYTES];
 	struct strbuf line;
-	ssize_t n;
 
+	if (level <= LOG_LEVEL_ERROR)
+		strv_copy_cut(
+		    strv_c(text), logger.last_error, sizeof(logger.last_error));
 	if (logger.sink != NULL) {
 		logger.sink(level, text, logger.sink_ctx);
 		return;
 	}
-	wall_format(wall_now(), 6, now);
-	strbuf_init(&line, bytes, sizeof(bytes) - 1);
-	strbuf_printf(&line, "%s %s %s[%ld]: %s", now, level_names[level],
-	    logger.role, (long)getpid(), text);
-	line_tidy(line.p, line.n);
-	line.p[line.n++] = '\n';
-	/* A full disk must not stop a sale; there is nowhere left to tell. */
-	n = write(logger.fd, line.p, line.n);
-	(void)n;
+	strbuf_init(&line, bytes, sizeof(bytes));
+	if (logger.format == LOG_FORMAT_JSON)
+		json_line(&line, level, text);
+	else
+		text_line(&line, level, text);
+	strbuf_putc(&line, '\n');
+	log_file_write(&logger.file, strbuf_view(&line));
 }
 
 void log_write(enum log_level level, const char *fmt, ...)

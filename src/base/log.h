@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -35,15 +36,42 @@ const char *log_level_name(enum log_level level);
  */
 bool log_open(
     const char *path, enum log_level level, struct err *err) ATTR_MUSTUSE;
-/* Opens the same path again, after a rotation.  The old one serves on failure. */
+/* Text as above, or one JSON object a line: time, level, role, pid, message. */
+enum log_format {
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON
+};
+void log_set_format(enum log_format format);
+/*
+ * Opens the same path again, after a rotation, and that of every other file
+ * below.  The old one serves on failure.
+ */
 bool log_reopen(struct err *err) ATTR_MUSTUSE;
 /*
- * Gives the open file to `uid`, so that children who run as that user can
- * reopen it; its group stays.  True when the log is no file.
+ * Gives the open files to `uid`, so that children who run as that user can
+ * reopen them; their group stays.  True when the log is no file.
  */
 bool log_give(uid_t uid, struct err *err) ATTR_MUSTUSE;
 /* The word before the pid: "master", "worker", "keeper".  Copied. */
 void log_set_role(const char *role);
+/* The text of the last line at level error or more urgent, cut; "" if none. */
+const char *log_last_error(void);
+
+/*
+ * Another file with lines of its own, as the access log, that log_reopen() and
+ * log_give() take along.  The struct is the caller's, and must stay where it is
+ * from a successful open to close.
+ */
+struct log_file {
+	int fd;
+	char path[256];
+	struct log_file *next;
+};
+bool log_file_open(
+    struct log_file *file, const char *path, struct err *err) ATTR_MUSTUSE;
+/* One write(2); `line` has its newline. */
+void log_file_write(const struct log_file *file, struct strv line);
+void log_file_close(struct log_file *file);
 
 /* For tests: every line goes to `sink` instead.  NULL restores. */
 typedef void log_sink_fn(enum log_level level, const char *line, void *ctx);

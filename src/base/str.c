@@ -75,6 +75,15 @@ bool strv_copy(struct strv text, char *out, size_t size)
 	return true;
 }
 
+void strv_copy_cut(struct strv text, char *out, size_t size)
+{
+	size_t n = text.n < size ? text.n : size - 1;
+
+	if (n > 0)
+		memcpy(out, text.p, n);
+	out[n] = '\0';
+}
+
 void strbuf_init(struct strbuf *buf, char *p, size_t size)
 {
 	BUG_ON(size == 0);
@@ -140,5 +149,19 @@ void strbuf_put_escaped(struct strbuf *buf, struct strv text)
 			strbuf_putc(buf, (char)c);
 		else
 			strbuf_printf(buf, "\\x%02x", c);
+	}
+}
+
+void strbuf_put_json(struct strbuf *buf, struct strv text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c == '"' || c == '\\')
+			strbuf_printf(buf, "\\%c", c);
+		else if (c < 0x20 || c > 0x7e)
+			strbuf_printf(buf, "\\\\x%02x", c);
+		else
+			strbuf_putc(buf, (char)c);
 	}
 }

@@ -50,6 +50,8 @@ struct strv strv_cut(struct strv *rest, char c);
  * not fit or holds a NUL.
  */
 bool strv_copy(struct strv text, char *out, size_t size) ATTR_MUSTUSE;
+/* What fits of it, for a person's eyes; a NUL ends it. */
+void strv_copy_cut(struct strv text, char *out, size_t size);
 
 /*
  * Text under construction in the caller's buffer, always terminated:
@@ -74,6 +76,9 @@ void strbuf_printf(struct strbuf *buf, const char *fmt, ...) ATTR_PRINTF(2, 3);
  * the backslash and the double quote as \xNN.
  */
 void strbuf_put_escaped(struct strbuf *buf, struct strv text);
+/* The inside of a JSON string: whatever the bytes are, it is a valid one.  What
+ * is not printable ASCII stands there as strbuf_put_escaped() writes it. */
+void strbuf_put_json(struct strbuf *buf, struct strv text);
 
 static inline struct strv strbuf_view(const struct strbuf *buf)
 {

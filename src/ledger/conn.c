@@ -10,6 +10,7 @@
 #include "base/bug.h"
 #include "base/clock.h"
 
+#include <fcntl.h>
 #include <poll.h>
 
 void conn_init(struct conn *conn, const struct conn_target *target,
@@ -211,8 +212,11 @@ static enum outcome server_connect(
 	options_set(conn, deadline_ns);
 	if (mysql_real_connect(conn->mysql, host[0] != '\0' ? host : NULL,
 		to->user, to->password, to->database, to->address.port,
-		socket[0] != '\0' ? socket : NULL, CLIENT_FOUND_ROWS) != NULL)
+		socket[0] != '\0' ? socket : NULL, CLIENT_FOUND_ROWS) != NULL) {
+		/* Neither client library does it. */
+		(void)fcntl(sql_socket(conn->mysql), F_SETFD, FD_CLOEXEC);
 		return OUT_DONE;
+	}
 	failure.code = mysql_errno(conn->mysql);
 	failure.server_text = mysql_error(conn->mysql);
 	return exec_failed(conn, &failure, err);

@@ -9,7 +9,9 @@
 #include "pool/loop.h"
 #include "pool/policy.h"
 #include "pool/report.h"
+#include "pool/rights.h"
 #include "pool/signals.h"
+#include "pool/turns.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -22,12 +24,61 @@
 
 bool pool_child_draining(const struct pool_child *child)
 {
-	return child->draining;
+	return child->leaving == LEAVING_STOPS;
 }
 
 unsigned pool_child_index(const struct pool_child *child)
 {
 	return child->birth->index;
+}
+
+int64_t pool_child_request_ns(const struct pool_child *child)
+{
+	return child->request_ns;
+}
+
+void pool_child_show(
+    struct pool_child *child, const struct pool_request *request)
+{
+	struct board_request shown;
+
+	strv_copy_cut(request->method, shown.method, sizeof(shown.method));
+	strv_copy_cut(request->path, shown.uri, sizeof(shown.uri));
+	strv_copy_cut(request->query, shown.query, sizeof(shown.query));
+	shown.content_length = request->content_length;
+	pool_board_set_request(child->slot, &shown);
+}
+
+void pool_child_show_user(struct pool_child *child, struct strv user)
+{
+	pool_board_set_user(child->slot, user);
+}
+
+void pool_child_phase(struct pool_child *child, unsigned phase, int64_t now_ns)
+{
+	pool_board_set_phase(child->slot, phase, now_ns);
+}
+
+void pool_child_note(struct pool_child *child, struct strv note)
+{
+	pool_board_set_note(child->slot, note);
+}
+
+void *pool_child_area(const struct pool_child *child)
+{
+	return pool_board_area(child->from->board, child->birth->slot);
+}
+
+bool pool_child_turn(const struct pool_child *child)
+{
+	return pool_turns_take(
+	    child->turns_fd, child->birth->group, child->birth->index);
+}
+
+bool pool_reload_status(
+    const struct pool_child *child, struct pool_reload_status *out)
+{
+	return pool_board_reload_read(child->board, out);
 }
 
 bool pool_peer_gone(int fd)
@@ -44,7 +95,7 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	const struct report report = {
 	    .kind = kind,
 	    .slot = (uint32_t)child->birth->slot,
-	    .generation = child->birth->generation,
+	    .serial = child->birth->serial,
 	    .pid = (int32_t)getpid(),
 	};
 
@@ -62,15 +113,21 @@ static void strangers_close(
 	close(from->report_read);
 	close(from->signal_fd);
 	close(from->epoll_fd);
-	for (size_t i = 0; i < conf->ngroups; i++)
-		if (conf->groups[i].listen_fd >= 0 &&
+	for (size_t i = 0; i < conf->ngroups; i++) {
+		if (&conf->groups[i] == own || conf->groups[i].listen_fd < 0)
+			continue;
+		pool_handover_close(&from->handover[i]);
+		if (!own->sees_sockets &&
 		    conf->groups[i].listen_fd != own->listen_fd)
 			close(conf->groups[i].listen_fd);
+	}
 }
 
 /* False when the master is gone already. */
 static bool bind_to_master(const struct heritage *from)
 {
+	if (from->master == 0)
+		return true;
 	/* A belt beside the lifeline.  After the change of user, which resets
 	 * it; then a look, for it says nothing of a master already dead. */
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
@@ -83,7 +140,9 @@ static bool become(const struct heritage *from, const struct pool_child *child,
 {
 	char title[16]; /* all that the kernel takes */
 
-	if (geteuid() == 0 && !pool_ident_drop(from->ident, err))
+	if (!pool_rights_before(from->conf->rights, err) ||
+	    (geteuid() == 0 && !pool_ident_drop(from->ident, err)) ||
+	    !pool_rights_after(from->conf->rights, err))
 		return false;
 	snprintf(title, sizeof(title), "fg:%.12s", child->group->name);
 	prctl(PR_SET_NAME, title);
@@ -111,10 +170,13 @@ static bool start(const struct heritage *from, struct pool_child *child,
 		err_set(err, 0, "the master died");
 		return false;
 	}
-	return app->open == NULL || app->open(app->ctx, child, err);
+	if (app->open == NULL || app->open(app->ctx, child, err))
+		return true;
+	pool_loop_close(loop);
+	return false;
 }
 
-static int live(const struct heritage *from, struct pool_child *child)
+int pool_child_live(const struct heritage *from, struct pool_child *child)
 {
 	const struct pool_app *app = child->group->app;
 	struct err err = ERR_INIT;
@@ -125,6 +187,8 @@ static int live(const struct heritage *from, struct pool_child *child)
 		pool_board_set_why(child->slot, err.text);
 		return EX_SOFTWARE;
 	}
+	/* First, so that whoever hears of it finds it so. */
+	pool_board_set_state(child->slot, BOARD_IDLE);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
 	if (app->close != NULL)
@@ -137,12 +201,16 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 {
 	const struct pool_group *group = &from->conf->groups[birth->group];
 	struct pool_child child = {
+	    .from = from,
 	    .group = group,
 	    .birth = birth,
+	    .board = from->board,
 	    .slot = pool_board_slot(from->board, birth->slot),
 	    .lifeline_fd = from->lifeline_read,
 	    .report_fd = from->report_write,
 	    .signal_fd = -1,
+	    .handover = from->handover[birth->group],
+	    .turns_fd = from->turns_fd,
 	    .request_limit =
 		pool_policy_request_limit(group->max_requests, birth->index),
 	};
@@ -150,5 +218,5 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	pool_signals_child();
 	strangers_close(from, group);
 	log_set_role(group->name);
-	_exit(live(from, &child));
+	_exit(pool_child_live(from, &child));
 }

@@ -9,18 +9,23 @@
 #define POOL_CHILD_H
 
 #include "pool/board.h"
+#include "pool/handover.h"
 #include "pool/ident.h"
 #include "pool/pool.h"
 
 /* Everything that crosses the fork, and whose it is. */
 struct heritage {
-	const struct pool_conf *conf;
+	const struct pool_conf *conf; /* of the generation that is forked */
 	const struct ident *ident; /* whom to become */
 	struct board *board;
-	pid_t master;
+	pid_t master; /* 0: none, see pool_single() */
 	/* For the child. */
 	int lifeline_read; /* end of file: the master is gone */
 	int report_write;
+	int turns_fd; /* who may tick; see turns.h */
+	/* Connections on their way from a child that retires to one that
+	 * stays; one channel a group with a listening socket, else -1. */
+	struct handover handover[POOL_GROUPS_MAX];
 	/* The master's own: the child closes them before anything else. */
 	int lifeline_write; /* only the master holds it */
 	int report_read;
@@ -32,24 +37,43 @@ struct birth {
 	size_t group; /* in conf->groups */
 	unsigned index; /* within the group */
 	size_t slot; /* on the board */
-	uint32_t generation;
+	uint32_t serial; /* the how manieth birth of this master */
+	uint32_t
+	    generation; /* of the configuration: 1, and one more a reload */
+};
+
+/* Why a child takes no new work; it never gets less urgent. */
+enum leaving {
+	LEAVING_NOT, /* it does take new work */
+	LEAVING_RETIRES, /* others go on: they get its connections */
+	LEAVING_STOPS /* nobody does */
 };
 
 /* The child's view of itself. */
 struct pool_child {
+	const struct heritage *from;
 	const struct pool_group *group;
 	const struct birth *birth;
+	const struct board *board;
 	struct board_slot *slot;
 	int lifeline_fd;
 	int report_fd;
 	int signal_fd;
 	uint64_t requests;
+	int64_t request_ns; /* when the one at hand began */
 	uint64_t request_limit; /* leaves after so many; 0: never */
-	bool draining; /* takes no new work; see pool_child_draining() */
+	enum leaving leaving;
+	struct handover handover; /* of its group */
+	int turns_fd;
 };
 
 void pool_child_main(
     const struct heritage *from, const struct birth *birth) ATTR_NORETURN;
+
+/* The part of it after everything foreign is closed: from becoming nobody to
+ * close().  An exit code; why it is not 0 is on the board. */
+int pool_child_live(
+    const struct heritage *from, struct pool_child *child) ATTR_MUSTUSE;
 
 /* True when the child has served as many requests as it may. */
 static inline bool pool_child_is_spent(const struct pool_child *child)

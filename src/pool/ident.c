@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/ident.h"
+#include "pool/pool.h"
 #include "base/num.h"
 
 #include <errno.h>
@@ -102,6 +103,13 @@ bool pool_ident_resolve(
 	}
 	return pool_ident_uid(user, &ident->uid, err) &&
 	       groups_resolve(ident, user, err);
+}
+
+bool pool_user_check(const char *user, const char *group, struct err *err)
+{
+	struct ident ident;
+
+	return pool_ident_resolve(&ident, user, group, err);
 }
 
 static bool group_drop(const struct ident *ident, struct err *err)

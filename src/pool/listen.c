@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include "pool/ident.h"
+#include "base/log.h"
+#include "pool/inherit.h"
 #include "pool/pool.h"
 #include "base/bug.h"
 #include "base/num.h"
@@ -138,14 +140,32 @@ static bool unix_clear(const struct sockaddr_un *addr, struct err *err)
 	return true;
 }
 
+/* What is not named stays as it is. */
+static bool unix_owner(const struct pool_listen_conf *conf, uid_t *uid,
+    gid_t *gid, struct err *err)
+{
+	*uid = (uid_t)-1; /* no change */
+	*gid = (gid_t)-1;
+	return (conf->owner == NULL || pool_ident_uid(conf->owner, uid, err)) &&
+	       (conf->group == NULL || pool_ident_gid(conf->group, gid, err));
+}
+
+static bool unix_check(const struct pool_listen_conf *conf, struct err *err)
+{
+	struct sockaddr_un addr;
+	uid_t uid;
+	gid_t gid;
+
+	return unix_address(conf->address, &addr, err) &&
+	       unix_owner(conf, &uid, &gid, err);
+}
+
 static bool unix_dress(const struct pool_listen_conf *conf, struct err *err)
 {
-	uid_t uid = (uid_t)-1; /* no change */
-	gid_t gid = (gid_t)-1;
+	uid_t uid;
+	gid_t gid;
 
-	if (conf->owner != NULL && !pool_ident_uid(conf->owner, &uid, err))
-		return false;
-	if (conf->group != NULL && !pool_ident_gid(conf->group, &gid, err))
+	if (!unix_owner(conf, &uid, &gid, err))
 		return false;
 	if (lchown(conf->address, uid, gid) != 0) {
 		err_set_errno(err, "cannot give it to %s:%s",
@@ -213,6 +233,53 @@ static int unix_open(const struct pool_listen_conf *conf, struct err *err)
 	return fd;
 }
 
+/* ---- abstract ------------------------------------------------------------ */
+
+/* unix(7): a name that begins with a NUL and has no end but its length. */
+static bool abstract_address(
+    const char *text, struct sockaddr_un *addr, socklen_t *len, struct err *err)
+{
+	size_t n = strlen(text); /* its '@' is the NUL */
+
+	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (n < 2 || n > sizeof(addr->sun_path)) {
+		err_set(err, n < 2 ? EINVAL : ENAMETOOLONG,
+		    "an abstract name has 1 to %zu bytes after the @",
+		    sizeof(addr->sun_path) - 1);
+		return false;
+	}
+	memcpy(addr->sun_path + 1, text + 1, n - 1);
+	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n);
+	return true;
+}
+
+static bool abstract_check(const struct pool_listen_conf *conf, struct err *err)
+{
+	struct sockaddr_un addr;
+	socklen_t len;
+
+	return abstract_address(conf->address, &addr, &len, err);
+}
+
+static int abstract_open(const struct pool_listen_conf *conf, struct err *err)
+{
+	struct sockaddr_un addr;
+	socklen_t len;
+	int fd;
+
+	if (!abstract_address(conf->address, &addr, &len, err))
+		return -1;
+	fd = socket_new(AF_UNIX, err);
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (const struct sockaddr *)&addr, len) != 0) {
+		err_set_errno(err, "bind");
+		close(fd);
+		return -1;
+	}
+	return listen_on(fd, conf->backlog, err);
+}
+
 /* ---- TCP ----------------------------------------------------------------- */
 
 struct tcp_address {
@@ -242,8 +309,9 @@ static bool tcp_address_parse(
 	if (!shape || !num_parse_u64(rest, 1, 65535, &port) ||
 	    !strv_copy(host, addr->host, sizeof(addr->host)) ||
 	    !strv_copy(rest, addr->port, sizeof(addr->port))) {
-		err_set(
-		    err, EINVAL, "is none of /path, ip:port, [v6]:port, port");
+		err_set(err, EINVAL,
+		    "is none of /path, @name, ip:port, [v6]:port, port, "
+		    "fd:N, systemd:NAME");
 		return false;
 	}
 	return true;
@@ -272,7 +340,8 @@ static int tcp_bind(const struct addrinfo *to, bool only_v6, struct err *err)
 	return fd;
 }
 
-static int tcp_bind_numeric(
+/* freeaddrinfo() is the caller's; NULL: not an address of this family. */
+static struct addrinfo *tcp_resolve(
     const struct tcp_address *addr, int family, struct err *err)
 {
 	const struct addrinfo hints = {
@@ -282,15 +351,38 @@ static int tcp_bind_numeric(
 	};
 	const char *host = addr->host[0] != '\0' ? addr->host : NULL;
 	struct addrinfo *found;
-	int rc = getaddrinfo(host, addr->port, &hints, &found);
+
+	if (getaddrinfo(host, addr->port, &hints, &found) == 0)
+		return found;
+	err_set(err, EINVAL, "%s is not an IPv%d address", addr->host,
+	    family == AF_INET6 ? 6 : 4);
+	return NULL;
+}
+
+static bool tcp_check(const struct pool_listen_conf *conf, struct err *err)
+{
+	struct tcp_address addr;
+	struct addrinfo *found;
+
+	if (!tcp_address_parse(conf->address, &addr, err))
+		return false;
+	if (addr.host[0] == '\0')
+		return true;
+	found = tcp_resolve(&addr, addr.v6 ? AF_INET6 : AF_INET, err);
+	if (found != NULL)
+		freeaddrinfo(found);
+	return found != NULL;
+}
+
+static int tcp_bind_numeric(
+    const struct tcp_address *addr, int family, struct err *err)
+{
+	struct addrinfo *found = tcp_resolve(addr, family, err);
 	int fd;
 
-	if (rc != 0) {
-		err_set(err, EINVAL, "%s is not an IPv%d address", addr->host,
-		    family == AF_INET6 ? 6 : 4);
+	if (found == NULL)
 		return -1;
-	}
-	fd = tcp_bind(found, host != NULL, err);
+	fd = tcp_bind(found, addr->host[0] != '\0', err);
 	freeaddrinfo(found);
 	return fd;
 }
@@ -314,16 +406,67 @@ static int tcp_open(const struct pool_listen_conf *conf, struct err *err)
 	return fd < 0 ? -1 : listen_on(fd, conf->backlog, err);
 }
 
-/* ---- the two together ---------------------------------------------------- */
+/* ---- all forms ----------------------------------------------------------- */
+
+/* By how an address begins; the last takes all that is left. */
+static const struct form {
+	struct strv prefix;
+	bool (*check)(const struct pool_listen_conf *conf, struct err *err);
+	int (*open)(const struct pool_listen_conf *conf, struct err *err);
+} forms[] = {
+    {{"/", 1}, unix_check, unix_open},
+    {{"@", 1}, abstract_check, abstract_open},
+    {{"fd:", 3}, pool_inherit_fd_check, pool_inherit_fd},
+    {{"systemd:", 8}, pool_inherit_systemd_check, pool_inherit_systemd},
+    {{"", 0}, tcp_check, tcp_open},
+};
+
+static const struct form *form_of(const char *address)
+{
+	const struct form *form = forms;
+
+	while (!strv_starts(strv_c(address), form->prefix))
+		form++;
+	return form;
+}
+
+bool pool_listen_check(const struct pool_listen_conf *conf, struct err *err)
+{
+	if (form_of(conf->address)->check(conf, err))
+		return true;
+	err_wrap(err, "listen %s", conf->address);
+	return false;
+}
 
 int pool_listen_open(const struct pool_listen_conf *conf, struct err *err)
 {
-	int fd = conf->address[0] == '/' ? unix_open(conf, err)
-					 : tcp_open(conf, err);
+	int fd = form_of(conf->address)->open(conf, err);
 
 	if (fd < 0)
 		err_wrap(err, "listen %s", conf->address);
 	return fd;
+}
+
+bool pool_listen_is_made(int fd)
+{
+	return bound_find(fd) != NULL;
+}
+
+void pool_listen_adopt(const struct pool_listen_conf *conf, int fd)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNSPEC};
+	socklen_t len = sizeof(addr) - 1; /* a path may have no terminator */
+	struct bound *note = bound_unused();
+	struct stat st;
+
+	if (note == NULL ||
+	    getsockname(fd, (struct sockaddr *)&addr, &len) != 0)
+		return;
+	if (strcmp(addr.sun_path, conf->address) != 0)
+		log_warning("listen = %s takes a restart: %s stays in use",
+		    conf->address, addr.sun_path);
+	else if (lstat(addr.sun_path, &st) == 0)
+		*note = (struct bound){true, fd, st.st_dev, st.st_ino};
 }
 
 void pool_listen_close(const struct pool_listen_conf *conf, int fd)

@@ -6,16 +6,30 @@ libpool_a_SOURCES = \
 	%reldir%/child.c %reldir%/child.h \
 	%reldir%/conns.c %reldir%/conns.h \
 	%reldir%/drain.c \
+	%reldir%/handover.c %reldir%/handover.h \
 	%reldir%/ident.c %reldir%/ident.h \
+	%reldir%/inherit.c %reldir%/inherit.h \
+	%reldir%/legacy.c %reldir%/legacy.h \
 	%reldir%/listen.c \
 	%reldir%/loop.c %reldir%/loop.h \
 	%reldir%/master.c %reldir%/master.h \
+	%reldir%/notify.c %reldir%/notify.h \
+	%reldir%/peers.c %reldir%/peers.h \
 	%reldir%/pidfile.c %reldir%/pidfile.h \
 	%reldir%/policy.c %reldir%/policy.h \
 	%reldir%/pool.h \
+	%reldir%/queue.c %reldir%/queue.h \
+	%reldir%/reload.c %reldir%/reload.h \
+	%reldir%/renew.c \
 	%reldir%/report.c %reldir%/report.h \
+	%reldir%/rights.c %reldir%/rights.h \
 	%reldir%/serve.c \
 	%reldir%/signals.c %reldir%/signals.h \
+	%reldir%/single.c \
 	%reldir%/spawn.c \
-	%reldir%/stop.c %reldir%/stop.h
+	%reldir%/status.c %reldir%/status.h \
+	%reldir%/statusfile.c %reldir%/statusfile.h \
+	%reldir%/stop.c %reldir%/stop.h \
+	%reldir%/turns.c %reldir%/turns.h \
+	%reldir%/upgrade.c %reldir%/upgrade.h
 EXTRA_DIST += %reldir%/.may_include

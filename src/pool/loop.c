@@ -17,7 +17,9 @@
 enum tag {
 	TAG_SIGNALS,
 	TAG_LIFELINE,
-	TAG_LISTEN
+	TAG_LISTEN,
+	TAG_HANDOVER,
+	TAG_COUNT
 };
 
 bool pool_loop_watch(
@@ -110,19 +112,13 @@ static void listen_step_back(struct loop *loop)
 	loop->step_back = false;
 }
 
-static void listen_adjust(struct loop *loop)
+/* Watches a source of connections, or no longer. */
+static void source_adjust(
+    struct loop *loop, int fd, enum tag tag, bool want, bool *watched)
 {
-	int fd = loop->child->group->listen_fd;
-	bool want;
-
-	listen_step_back(loop);
-	if (loop->resume_ns != 0 && mono_ns() >= loop->resume_ns)
-		loop->resume_ns = 0;
-	want = fd >= 0 && loop->resume_ns == 0 && !loop->child->draining &&
-	       pool_conns_count(&loop->conns, CONN_FREE) > 0;
-	if (want == loop->listening)
+	if (want == *watched)
 		return;
-	loop->listening = want;
+	*watched = want;
 	if (!want) {
 		pool_loop_unwatch(loop, fd);
 		return;
@@ -132,16 +128,47 @@ static void listen_adjust(struct loop *loop)
 	 * Adding looks at the socket at once, so a child that comes (back) also
 	 * finds a connection whose wake-up went to somebody who then died.
 	 */
-	if (!pool_loop_watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, TAG_LISTEN)) {
+	if (!pool_loop_watch(loop, fd, EPOLLIN | EPOLLEXCLUSIVE, tag)) {
 		static struct log_rate rate;
 
 		log_limited(&rate, LOG_LEVEL_ERROR,
-		    "cannot watch the listening socket (errno %d): next try "
-		    "in a second",
+		    "cannot watch for connections (errno %d): next try in a "
+		    "second",
 		    errno);
-		loop->listening = false;
+		*watched = false;
 		loop->resume_ns = deadline_in_ms(LOOP_PAUSE_MS);
 	}
+}
+
+static void pause_end(int64_t *until_ns)
+{
+	if (*until_ns != 0 && mono_ns() >= *until_ns)
+		*until_ns = 0;
+}
+
+static void sources_adjust(struct loop *loop)
+{
+	int listen_fd = loop->child->group->listen_fd;
+	int take_fd = loop->child->handover.take_fd;
+	bool ready;
+
+	listen_step_back(loop);
+	pause_end(&loop->resume_ns);
+	pause_end(&loop->take_ns);
+	ready = loop->resume_ns == 0 && loop->child->leaving == LEAVING_NOT &&
+		pool_conns_count(&loop->conns, CONN_FREE) > 0;
+	source_adjust(loop, listen_fd, TAG_LISTEN, ready && listen_fd >= 0,
+	    &loop->listening);
+	source_adjust(loop, take_fd, TAG_HANDOVER,
+	    ready && take_fd >= 0 && loop->take_ns == 0, &loop->taking);
+}
+
+/* Not while the child whose place we take still ticks. */
+static bool turn_is_ours(struct loop *loop)
+{
+	if (!loop->my_turn)
+		loop->my_turn = pool_child_turn(loop->child);
+	return loop->my_turn;
 }
 
 static void tick_if_due(struct loop *loop)
@@ -151,6 +178,10 @@ static void tick_if_due(struct loop *loop)
 
 	if (loop->tick_ns == INT64_MAX || mono_ns() < loop->tick_ns)
 		return;
+	if (!turn_is_ours(loop)) {
+		loop->tick_ns = deadline_in_ms(LOOP_RETRY_MS);
+		return;
+	}
 	pool_board_set_state(loop->child->slot, BOARD_BUSY);
 	next_ms = app->tick(app->ctx);
 	loop->tick_ns = deadline_in_ms(next_ms > 0 ? next_ms : 0);
@@ -165,6 +196,8 @@ int pool_loop_timeout_ms(const struct loop *loop)
 		first_ns = conn->deadline_ns;
 	if (loop->resume_ns != 0 && loop->resume_ns < first_ns)
 		first_ns = loop->resume_ns;
+	if (loop->take_ns != 0 && loop->take_ns < first_ns)
+		first_ns = loop->take_ns;
 	return first_ns == INT64_MAX ? -1 : deadline_left_ms(first_ns);
 }
 
@@ -205,15 +238,16 @@ static void signals_take(struct pool_child *child)
 
 	if ((came & SIGNALS_REOPEN) != 0 && !log_reopen(&err))
 		log_warning("%s; the old one stays in use", err.text);
+	if ((came & SIGNALS_RETIRE) != 0 && child->leaving == LEAVING_NOT)
+		child->leaving = LEAVING_RETIRES;
 	if ((came & SIGNALS_STOP) != 0)
-		child->draining = true;
+		child->leaving = LEAVING_STOPS;
 }
 
-/* Everything but connections.  True when one can be accepted. */
-static bool control_take(
+unsigned pool_loop_control(
     struct loop *loop, const struct epoll_event *events, int n)
 {
-	bool may_accept = false;
+	unsigned may = 0;
 
 	for (int i = 0; i < n; i++) {
 		switch (events[i].data.u64) {
@@ -222,16 +256,22 @@ static bool control_take(
 			break;
 		case TAG_LIFELINE:
 			log_warning("the master is gone: leaving");
-			loop->child->draining = true;
+			loop->child->leaving = LEAVING_STOPS;
+			/* It would be readable for ever from now on. */
+			pool_loop_unwatch(loop, loop->child->lifeline_fd);
+			loop->orphaned = true;
 			break;
 		case TAG_LISTEN:
-			may_accept = true;
+			may |= LOOP_MAY_ACCEPT;
+			break;
+		case TAG_HANDOVER:
+			may |= LOOP_MAY_TAKE;
 			break;
 		default:
 			break;
 		}
 	}
-	return may_accept;
+	return may;
 }
 
 static void conns_take(
@@ -240,7 +280,7 @@ static void conns_take(
 	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
 		struct conn *conn;
 
-		if (events[i].data.u64 <= TAG_LISTEN)
+		if (events[i].data.u64 < TAG_COUNT)
 			continue;
 		conn = pool_conns_find(&loop->conns, events[i].data.u64);
 		if (conn != NULL)
@@ -276,6 +316,8 @@ static void ghost_banish(struct loop *loop)
 	loop->ghost = false;
 	fresh.ghost = false;
 	fresh.listening = false;
+	fresh.taking = false;
+	fresh.orphaned = false;
 	if (watch_control(&fresh) && conns_rewatch(&fresh, CONN_WAITING) &&
 	    conns_rewatch(&fresh, CONN_KEPT)) {
 		close(loop->epoll_fd);
@@ -286,28 +328,30 @@ static void ghost_banish(struct loop *loop)
 	log_error("no new epoll set (errno %d): leaving", errno);
 	if (fresh.epoll_fd >= 0)
 		close(fresh.epoll_fd);
-	loop->child->draining = true;
+	loop->child->leaving = LEAVING_RETIRES;
 }
 
 static void turn(struct loop *loop)
 {
 	struct epoll_event events[LOOP_BATCH];
-	bool may_accept;
+	unsigned may;
 	int n;
 
 	tick_if_due(loop);
-	listen_adjust(loop);
+	sources_adjust(loop);
 	loop->forgot = false;
 	n = events_wait(loop, events);
-	may_accept = control_take(loop, events, n);
+	may = pool_loop_control(loop, events, n);
 	conns_take(loop, events, n);
 	/*
 	 * Also when a signal came with it: this wake-up was ours alone, and
 	 * nobody else will be told of that connection.  But not as request
 	 * number limit + 1: who replaces us looks at the socket anew.
 	 */
-	if (may_accept && !pool_child_is_spent(loop->child))
+	if ((may & LOOP_MAY_ACCEPT) != 0 && !pool_child_is_spent(loop->child))
 		pool_serve_accept(loop);
+	if ((may & LOOP_MAY_TAKE) != 0 && !pool_child_is_spent(loop->child))
+		(void)pool_serve_take(loop);
 	pool_serve_expire(loop);
 	if (loop->ghost)
 		ghost_banish(loop);
@@ -315,7 +359,7 @@ static void turn(struct loop *loop)
 
 void pool_loop_run(struct loop *loop)
 {
-	while (!loop->child->draining)
+	while (loop->child->leaving == LEAVING_NOT)
 		turn(loop);
 	pool_drain_run(loop);
 }

@@ -22,6 +22,8 @@
 #define LOOP_WAITING 64
 /* How long accept() pauses when descriptors or memory are out. */
 #define LOOP_PAUSE_MS 1000
+/* How often a full channel, and a predecessor's end, are looked at. */
+#define LOOP_RETRY_MS 10
 /* What a front end may need to send its first byte to a child that leaves. */
 #define LOOP_LAST_CALL_MS 500
 
@@ -31,9 +33,13 @@ struct loop {
 	struct conns conns;
 	bool tcp; /* the listening socket is */
 	bool listening; /* it is in the set */
+	bool taking; /* the channel of handed over ones is */
 	bool step_back; /* let the others accept first */
 	int64_t resume_ns; /* not before; 0: no pause */
+	int64_t take_ns; /* not before; 0: no pause */
 	int64_t tick_ns; /* the next; INT64_MAX: none */
+	bool orphaned; /* the lifeline has ended, and is out of the set */
+	bool my_turn; /* nobody else ticks in our place */
 	bool forgot; /* a connection left the table since the last wait */
 	bool ghost; /* events come from a descriptor that is none of ours */
 };
@@ -49,12 +55,23 @@ void pool_loop_close(struct loop *loop);
 bool pool_loop_watch(const struct loop *loop, int fd, uint32_t events,
     uint64_t tag) ATTR_MUSTUSE;
 void pool_loop_unwatch(const struct loop *loop, int fd);
+/* Takes the first `n` events that are not for connections; a set of LOOP_MAY. */
+enum loop_may {
+	LOOP_MAY_ACCEPT = 1 << 0,
+	LOOP_MAY_TAKE = 1 << 1
+};
+unsigned pool_loop_control(
+    struct loop *loop, const struct epoll_event *events, int n);
 /* For epoll_wait(2): until the first of our own moments, -1 when none. */
 int pool_loop_timeout_ms(const struct loop *loop);
 
 /* serve.c */
 /* Accepts at most one connection, and serves it if its request is there. */
 void pool_serve_accept(struct loop *loop);
+/* Takes some connections that a retiring child has given; false: none. */
+bool pool_serve_take(struct loop *loop);
+/* Gives what is held to the others; true when nothing is held any more. */
+bool pool_serve_give(struct loop *loop) ATTR_MUSTUSE;
 /* An event came for a connection of the table. */
 void pool_serve_ready(struct loop *loop, struct conn *conn, uint32_t events);
 /* Closes who has sent nothing until its deadline. */

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The master: waits for signals, reports and its own clocks, and calls who acts
- * on them.  Never parses a request, never talks to a store, allocates nothing
- * once it runs.
+ * on them.  Never parses a request, never talks to a store.
  */
 #include "config.h"
 
 #include "pool/master.h"
+#include "pool/legacy.h"
 #include "pool/pidfile.h"
 #include "pool/report.h"
 #include "pool/signals.h"
+#include "pool/statusfile.h"
+#include "pool/turns.h"
+#include "pool/upgrade.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -42,15 +45,46 @@ static void conf_check(const struct pool_conf *conf)
 
 /* ---- what the master holds ----------------------------------------------- */
 
+/* The former program's, with all that was counted, when ours is like it. */
+static void board_make(struct master *master)
+{
+	const struct pool_conf *conf = master->conf;
+	const struct board_size size = {
+	    .ngroups = conf->ngroups,
+	    .nslots = master->nchildren,
+	    .area_bytes = conf->area_bytes,
+	    .area_layout = conf->area_layout,
+	};
+	struct legacy *legacy = pool_legacy();
+
+	if (legacy->board_fd >= 0) {
+		master->heritage.board =
+		    pool_board_attach(legacy->board_fd, &size);
+		legacy->board_fd = -1;
+		if (master->heritage.board == NULL)
+			log_notice("upgrade: the former program counted "
+				   "differently: counters begin at 0");
+	}
+	if (master->heritage.board == NULL)
+		master->heritage.board = pool_board_new(&size);
+}
+
 static bool room_make(struct master *master, struct err *err)
 {
 	const struct pool_conf *conf = master->conf;
 
 	for (size_t i = 0; i < conf->ngroups; i++) {
-		master->groups[i].conf = &conf->groups[i];
-		master->groups[i].first = master->nchildren;
-		pool_policy_init(&master->groups[i].policy);
-		master->nchildren += conf->groups[i].max_children;
+		const struct pool_group *group = &conf->groups[i];
+		unsigned room =
+		    group->room != 0 ? group->room : group->max_children;
+
+		BUG_ON(room < group->max_children);
+		for (size_t k = 0; k < ARRAY_LEN(master->generations); k++) {
+			master->generations[k].groups[i].first =
+			    master->nchildren;
+			master->generations[k].groups[i].room = room;
+			master->nchildren += room;
+		}
 	}
 	master->children = calloc(master->nchildren > 0 ? master->nchildren : 1,
 	    sizeof(*master->children));
@@ -59,8 +93,7 @@ static bool room_make(struct master *master, struct err *err)
 		    master->nchildren);
 		return false;
 	}
-	master->heritage.board =
-	    pool_board_new(conf->ngroups, master->nchildren);
+	board_make(master);
 	if (master->heritage.board == NULL) {
 		err_set_errno(
 		    err, "shared memory for %zu children", master->nchildren);
@@ -93,9 +126,39 @@ static bool watch(const struct master *master, int fd, struct err *err)
 	return false;
 }
 
+/* The former program's children give into the same that ours take from. */
+static bool channel_make(
+    struct handover *channel, const char *group, struct err *err)
+{
+	struct legacy_group *left = pool_legacy_group(pool_legacy(), group);
+
+	if (left == NULL)
+		return pool_handover_open(channel, err);
+	*channel = left->channel;
+	left->channel = HANDOVER_NONE;
+	return true;
+}
+
+static bool channels_make(struct master *master, struct err *err)
+{
+	for (size_t i = 0; i < master->conf->ngroups; i++)
+		if (master->conf->groups[i].listen_fd >= 0 &&
+		    !channel_make(&master->heritage.handover[i],
+			master->conf->groups[i].name, err))
+			return false;
+	pool_legacy_close_rest(pool_legacy());
+	return true;
+}
+
 static bool descriptors_make(struct master *master, struct err *err)
 {
 	struct heritage *own = &master->heritage;
+
+	if (!channels_make(master, err))
+		return false;
+	own->turns_fd = pool_turns_open(err);
+	if (own->turns_fd < 0)
+		return false;
 
 	if (!pipe_make(&own->lifeline_read, &own->lifeline_write, err) ||
 	    !pipe_make(&own->report_read, &own->report_write, err))
@@ -114,11 +177,14 @@ static void master_free(struct master *master)
 {
 	const struct heritage *own = &master->heritage;
 	const int fds[] = {own->epoll_fd, own->signal_fd, own->report_write,
-	    own->report_read, own->lifeline_write, own->lifeline_read};
+	    own->report_read, own->lifeline_write, own->lifeline_read,
+	    own->turns_fd};
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
+		pool_handover_close(&own->handover[i]);
 	pool_board_free(&master->heritage.board);
 	free(master->children);
 }
@@ -126,7 +192,7 @@ static void master_free(struct master *master)
 /* ---- logs ---------------------------------------------------------------- */
 
 /* Children reopen the log by its name, and may not be allowed to by ours. */
-static void log_share(const struct master *master)
+void pool_master_share_log(const struct master *master)
 {
 	struct err err = ERR_INIT;
 
@@ -153,7 +219,7 @@ static void logs_reopen(const struct master *master)
 		log_error("%s; the old one stays in use", err.text);
 		return;
 	}
-	log_share(master);
+	pool_master_share_log(master);
 	/* The file is there now, and theirs. */
 	children_signal(master, SIGUSR1);
 	log_notice("log reopened");
@@ -163,11 +229,8 @@ static void logs_reopen(const struct master *master)
 
 static unsigned alive(const struct master *master)
 {
-	unsigned n = 0;
-
-	for (size_t i = 0; i < master->conf->ngroups; i++)
-		n += master->groups[i].alive;
-	return n;
+	return pool_generation_alive(master->serving) +
+	       pool_generation_alive(master->other);
 }
 
 static void alive_describe(const struct master *master, struct strbuf *out)
@@ -190,13 +253,21 @@ static void stop_do(struct master *master, enum stop_event event)
 	alive_describe(master, &who);
 	switch (act) {
 	case STOP_SEND_TERM:
+		pool_renew_do(master, RELOAD_STOP);
+		/* While another program serves, ours hand over to its children
+		 * what they hold. */
+		children_signal(
+		    master, master->heir ? SIGNALS_RETIRE_NUMBER : SIGTERM);
+		/* Said when it is so: tests and people go by it. */
 		log_notice("stopping: %u children have %u ms to finish",
-		    alive(master), master->conf->control_timeout_ms);
-		children_signal(master, SIGTERM);
+		    alive(master), master->stop.grace_ms);
+		pool_notify_stopping(&master->notify, master->stop.grace_ms);
 		break;
 	case STOP_SEND_KILL:
 		log_warning("killing%s", who.p);
 		children_signal(master, SIGKILL);
+		if (master->judge > 0 && !master->followed)
+			kill(master->judge, SIGKILL);
 		break;
 	case STOP_GIVE_UP:
 		log_alert("giving up on%s: killed, but not gone", who.p);
@@ -225,7 +296,10 @@ static void children_reap(struct master *master)
 		/* What the dead said last is in the pipe by now, and decides
 		 * how they are buried. */
 		reports_take(master);
-		pool_spawn_bury(master, pid, status);
+		if (pid == master->judge)
+			pool_renew_judged(master, status);
+		else
+			pool_spawn_bury(master, pid, status);
 	}
 }
 
@@ -237,46 +311,71 @@ static void signals_take(struct master *master)
 		children_reap(master);
 	if ((came & SIGNALS_REOPEN) != 0)
 		logs_reopen(master);
-	if ((came & SIGNALS_RELOAD) != 0)
-		log_warning("there is no reload: stop, and start again");
+	if ((came & SIGNALS_RENEW) != 0)
+		pool_renew_do(master, pool_upgrade_is_due(master)
+					  ? RELOAD_PROGRAM
+					  : RELOAD_ASKED);
+	else if ((came & SIGNALS_RELOAD) != 0)
+		pool_renew_do(master, RELOAD_ASKED);
 	if ((came & SIGNALS_STOP) != 0)
 		stop_do(master, STOP_ASKED);
 }
 
-static bool is_complete(const struct master *master)
-{
-	for (size_t i = 0; i < master->conf->ngroups; i++) {
-		const struct master_group *group = &master->groups[i];
-
-		if (group->starting > 0 ||
-		    group->alive < group->conf->max_children)
-			return false;
-	}
-	return true;
-}
-
 static void complete_tell(struct master *master)
 {
-	if (master->complete || !is_complete(master))
+	if (master->complete || !pool_generation_is_complete(master->serving))
 		return;
 	master->complete = true;
 	log_notice("ready: %u children", alive(master));
+	if (master->heir) {
+		pool_upgrade_tell_ready(master);
+		return;
+	}
+	pool_notify_ready(&master->notify);
 	if (master->conf->ready != NULL)
 		master->conf->ready(master->conf->ready_ctx);
 }
 
+void pool_master_take_over(struct master *master)
+{
+	const struct pool_conf *conf = master->conf;
+	struct err err = ERR_INIT;
+
+	master->heir = false;
+	/* The children are there and serve: no reason to end. */
+	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, &err))
+		log_error("%s", err.text);
+	pool_renew_publish(master);
+	log_notice("upgrade: the place is ours");
+	pool_notify_ready(&master->notify);
+	if (conf->ready != NULL)
+		conf->ready(conf->ready_ctx);
+}
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
 /* Brings every group to its size; the moment when there is more to do. */
-static int64_t groups_fill(struct master *master)
+static int64_t groups_fill(struct master *master, struct generation *generation)
 {
 	int64_t first_ns = INT64_MAX;
 
-	for (size_t i = 0; i < master->conf->ngroups; i++) {
-		int64_t again_ns = pool_spawn_missing(master, i);
-
-		if (again_ns < first_ns)
-			first_ns = again_ns;
-	}
+	for (size_t i = 0; i < master->conf->ngroups; i++)
+		if (generation->conf != NULL && !generation->leaves)
+			first_ns = earlier(first_ns,
+			    pool_spawn_missing(master, generation, i));
 	return first_ns;
+}
+
+static int64_t generations_fill(struct master *master)
+{
+	/* First the reload: what it makes is filled in the same turn. */
+	int64_t first_ns = pool_renew_turn(master);
+
+	first_ns = earlier(first_ns, groups_fill(master, master->serving));
+	return earlier(first_ns, groups_fill(master, master->other));
 }
 
 static void events_take(struct master *master, int64_t until_ns)
@@ -291,23 +390,50 @@ static void events_take(struct master *master, int64_t until_ns)
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.fd == master->heritage.signal_fd)
 			signals_take(master);
-		else
+		else if (events[i].data.fd == master->heritage.report_read)
 			reports_take(master);
+		else if (events[i].data.fd == master->link_fd)
+			pool_upgrade_hear(master);
 	}
+}
+
+/* Tells systemd how it goes; when it wants to hear again. */
+static int64_t notify_turn(struct master *master)
+{
+	/* The first group is the service; the others help it. */
+	const struct master_group *service = &master->serving->groups[0];
+	const struct generation *last =
+	    &master->generations[ARRAY_LEN(master->generations) - 1];
+	struct notify_facts facts = {.board = master->heritage.board,
+	    .now_ns = mono_ns(),
+	    .reload_failed =
+		master->status.failed ? master->status.text : NULL};
+
+	/* Both generations' places: the requests of an old one stay counted. */
+	if (service->conf->listen_fd >= 0)
+		facts.nslots = last->groups[0].first + service->room;
+	facts.alive = service->alive - service->starting;
+	return pool_notify_turn(&master->notify, &facts);
 }
 
 static int run(struct master *master)
 {
-	int64_t until_ns;
+	int64_t until_ns, notify_ns;
 
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
-			until_ns = groups_fill(master);
+			until_ns = generations_fill(master);
+			if (master->followed && alive(master) == 0)
+				return EX_OK;
 			complete_tell(master);
+			notify_ns = notify_turn(master);
+			if (notify_ns < until_ns)
+				until_ns = notify_ns;
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;
-			if (alive(master) == 0)
+			if (alive(master) == 0 &&
+			    (master->judge == 0 || master->followed))
 				return EX_OK;
 			if (master->stop.state == STOP_LOST)
 				return EX_SOFTWARE;
@@ -330,15 +456,29 @@ static bool prepare(struct master *master, int *exit_code, struct err *err)
 	*exit_code = EX_SOFTWARE;
 	if (!room_make(master, err) || !descriptors_make(master, err))
 		return false;
-	log_share(master);
+	pool_upgrade_inherit(master);
+	pool_renew_init(master);
+	pool_master_share_log(master);
+	if (master->heir)
+		return true;
 	*exit_code = EX_CONFIG;
-	return conf->pid_file == NULL ||
-	       pool_pidfile_write(conf->pid_file, err);
+	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, err))
+		return false;
+	pool_renew_publish(master);
+	return true;
+}
+
+/* One pool a process; said after it has ended. */
+static bool followed;
+
+bool pool_is_followed(void)
+{
+	return followed;
 }
 
 int pool_run(const struct pool_conf *conf)
 {
-	struct master master = {.conf = conf};
+	struct master master = {.conf = conf, .link_fd = -1};
 	struct err err = ERR_INIT;
 	int exit_code;
 
@@ -353,17 +493,30 @@ int pool_run(const struct pool_conf *conf)
 	    .report_write = -1,
 	    .signal_fd = -1,
 	    .epoll_fd = -1,
+	    .turns_fd = -1,
 	};
+	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
+		master.heritage.handover[i] = HANDOVER_NONE;
 	pool_stop_init(&master.stop, conf->control_timeout_ms);
 	pool_signals_master();
+	pool_notify_open(&master.notify);
 	if (prepare(&master, &exit_code, &err)) {
 		exit_code = run(&master);
-		if (conf->pid_file != NULL)
-			pool_pidfile_remove(conf->pid_file);
+		/* Both files are the server's: not ours any more, or not yet. */
+		if (!master.followed && !master.heir) {
+			pool_statusfile_remove(conf->pid_file);
+			if (conf->pid_file != NULL)
+				pool_pidfile_remove(conf->pid_file);
+		}
+		pool_renew_fini(&master);
 		log_notice("stopped");
 	} else {
 		log_alert("%s", err.text);
+		pool_notify_status(&master.notify, err.text);
 	}
+	followed = master.followed || master.heir;
+	pool_notify_close(&master.notify);
+	pool_upgrade_link_close(&master);
 	master_free(&master);
 	return exit_code;
 }

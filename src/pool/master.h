@@ -4,8 +4,11 @@
  *
  *	master.c  the loop: signals, reports, clocks; calls the rest
  *	spawn.c   birth and burial of one child
+ *	renew.c   one generation of children after the other: reloads
+ *	upgrade.c one program after the other
  *
- * All memory is taken before the first fork; nothing is allocated afterwards.
+ * All memory of the pool is taken before the first fork; only the configuration
+ * of a new generation comes later, from its reloader.
  */
 #ifndef POOL_MASTER_H
 #define POOL_MASTER_H
@@ -13,8 +16,10 @@
 #include "pool/board.h"
 #include "pool/child.h"
 #include "pool/ident.h"
+#include "pool/notify.h"
 #include "pool/policy.h"
 #include "pool/pool.h"
+#include "pool/reload.h"
 #include "pool/stop.h"
 
 /* A child as the master knows it: from its own calls, not from the board. */
@@ -26,34 +31,93 @@ struct master_child {
 	int64_t born_ns, ready_ns;
 };
 
+/* The children of one group in one generation. */
 struct master_group {
 	const struct pool_group *conf;
-	size_t first; /* its children: first .. first + max_children */
+	size_t first; /* they have the slots first .. first + room */
+	unsigned room; /* at least max_children, whatever a reload asks for */
 	struct policy policy;
 	/* starting + (those that are ready) == alive <= max_children */
 	unsigned alive;
 	unsigned starting;
 };
 
-struct master {
-	const struct pool_conf *conf;
-	struct ident ident;
-	struct heritage heritage;
+/* Children that were made from one configuration. */
+struct generation {
+	const struct pool_conf *conf; /* NULL: nobody is in it */
+	uint32_t number;
+	bool leaves; /* nobody is born into it any more */
 	struct master_group groups[POOL_GROUPS_MAX];
-	struct master_child *children;
-	size_t nchildren; /* slots */
-	uint32_t generation; /* births so far */
-	struct stop stop;
-	bool
-	    complete; /* every group was, at once; conf->ready has been called */
 };
 
+struct master {
+	const struct pool_conf *conf; /* of the start */
+	struct ident ident;
+	struct heritage heritage;
+	/* Two have room beside each other: the one that serves, and the one
+	 * that comes or goes. */
+	struct generation generations[2];
+	struct generation *serving, *other;
+	uint32_t generations_made;
+	struct master_child *children;
+	size_t nchildren; /* slots */
+	uint32_t births; /* so far */
+	struct stop stop;
+	struct notify notify;
+	bool
+	    complete; /* every group was, at once; conf->ready has been called */
+	struct reload reload;
+	pid_t judge; /* of a reload, or the next program; 0: none */
+	const struct pool_conf *candidate; /* what it judges */
+	char why[POOL_RELOAD_TEXT_MAX]; /* a reload fails */
+	struct pool_reload_status status;
+	int link_fd; /* to the next program, or to the former; -1: none */
+	bool heir; /* the former is the server still */
+	bool followed; /* the next is the server now */
+};
+
+static inline struct generation *pool_generation_of(
+    struct master *master, const struct master_child *child)
+{
+	return child->birth.generation == master->serving->number
+		   ? master->serving
+		   : master->other;
+}
+
 /* Starts what the policy wants now.  The moment to ask again. */
-int64_t pool_spawn_missing(struct master *master, size_t group) ATTR_MUSTUSE;
+int64_t pool_spawn_missing(struct master *master, struct generation *generation,
+    size_t group) ATTR_MUSTUSE;
 /* `status` as waitpid(2) gave it; a stranger's pid is ignored. */
 void pool_spawn_bury(struct master *master, pid_t pid, int status);
 /* A report that was received; gossip until it fits a living child. */
 struct report;
 void pool_spawn_heard(struct master *master, const struct report *report);
+
+/* Gives the log to the children's user, who reopen it.  master.c */
+void pool_master_share_log(const struct master *master);
+/* We are the server: pid file, status, word to systemd and to conf->ready.
+ * master.c */
+void pool_master_take_over(struct master *master);
+
+/* ---- generations --------------------------------------------------------- */
+
+/* The first one: `master->conf`. */
+void pool_renew_init(struct master *master);
+/* Gives every configuration back; no child is left. */
+void pool_renew_fini(struct master *master);
+unsigned pool_generation_alive(const struct generation *generation);
+bool pool_generation_is_complete(const struct generation *generation);
+/* What happened to a reload from outside: it was asked for, or a stop. */
+void pool_renew_do(struct master *master, enum reload_event event);
+/* Why what is under way is going to fail. */
+void pool_renew_why(struct master *master, const char *why);
+/* The judge has ended. */
+void pool_renew_judged(struct master *master, int status);
+/* A child of the new generation failed. */
+void pool_renew_failed(struct master *master, const char *why);
+/* What children and clocks have brought; the moment when there is more. */
+int64_t pool_renew_turn(struct master *master) ATTR_MUSTUSE;
+/* So that others can read it. */
+void pool_renew_publish(struct master *master);
 
 #endif

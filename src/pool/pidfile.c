@@ -12,15 +12,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static bool text_write(int fd, struct err *err)
+static bool text_write(int fd, struct strv text, struct err *err)
 {
-	char bytes[32];
-	struct strbuf text;
-	ssize_t n;
+	ssize_t n = write(fd, text.p, text.n);
 
-	strbuf_init(&text, bytes, sizeof(bytes));
-	strbuf_printf(&text, "%ld\n", (long)getpid());
-	n = write(fd, text.p, text.n);
 	if (n == (ssize_t)text.n)
 		return true;
 	if (n >= 0)
@@ -29,7 +24,8 @@ static bool text_write(int fd, struct err *err)
 	return false;
 }
 
-static bool file_write(const char *path, const char *draft, struct err *err)
+static bool draft_write(
+    const char *path, const char *draft, struct strv text, struct err *err)
 {
 	int fd;
 	bool ok;
@@ -42,7 +38,7 @@ static bool file_write(const char *path, const char *draft, struct err *err)
 		err_set_errno(err, "cannot create %s", draft);
 		return false;
 	}
-	ok = text_write(fd, err);
+	ok = text_write(fd, text, err);
 	close(fd);
 	if (ok && rename(draft, path) != 0) {
 		err_set_errno(err, "rename");
@@ -53,22 +49,31 @@ static bool file_write(const char *path, const char *draft, struct err *err)
 	return ok;
 }
 
-bool pool_pidfile_write(const char *path, struct err *err)
+bool pool_file_replace(const char *path, struct strv text, struct err *err)
 {
 	char bytes[PATH_MAX];
 	struct strbuf draft;
-	bool ok;
 
 	strbuf_init(&draft, bytes, sizeof(bytes));
 	strbuf_printf(&draft, "%s.new", path);
 	if (draft.overflow) {
-		err_set(err, ENAMETOOLONG, "pid file: its name is too long");
+		err_set(err, ENAMETOOLONG, "its name is too long");
 		return false;
 	}
-	ok = file_write(path, draft.p, err);
-	if (!ok)
-		err_wrap(err, "pid file %s", path);
-	return ok;
+	return draft_write(path, draft.p, text, err);
+}
+
+bool pool_pidfile_write(const char *path, struct err *err)
+{
+	char bytes[32];
+	struct strbuf text;
+
+	strbuf_init(&text, bytes, sizeof(bytes));
+	strbuf_printf(&text, "%ld\n", (long)getpid());
+	if (pool_file_replace(path, strbuf_view(&text), err))
+		return true;
+	err_wrap(err, "pid file %s", path);
+	return false;
 }
 
 void pool_pidfile_remove(const char *path)

@@ -8,9 +8,13 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #include <stdbool.h>
 
+/* `text` in place of whatever `path` holds, at once. */
+bool pool_file_replace(
+    const char *path, struct strv text, struct err *err) ATTR_MUSTUSE;
 bool pool_pidfile_write(const char *path, struct err *err) ATTR_MUSTUSE;
 void pool_pidfile_remove(const char *path);
 

@@ -2,7 +2,7 @@
 /*
  * What children tell the master over one pipe: records of fixed size, so that
  * one write is atomic and nothing is parsed.  The reader treats them as gossip:
- * a record whose slot, pid and generation are not those of a living child is
+ * a record whose slot, pid and serial are not those of a living child is
  * from somebody who is gone, or wrong, and counts for nothing.
  */
 #ifndef POOL_REPORT_H
@@ -21,7 +21,7 @@ enum report_kind {
 struct report {
 	uint32_t kind; /* enum report_kind, or nonsense */
 	uint32_t slot;
-	uint32_t generation;
+	uint32_t serial; /* of its birth */
 	int32_t pid;
 };
 

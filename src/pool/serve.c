@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/loop.h"
+#include "pool/peers.h"
 #include "base/bug.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -44,16 +45,19 @@ static enum pool_next serve(struct loop *loop, int fd)
 {
 	struct pool_child *child = loop->child;
 	const struct pool_app *app = child->group->app;
+	enum pool_next next;
 
-	/* Before, not after: a request that kills has been one, and the last
-	 * one knows that its connection will not be kept. */
+	/* Before, not after: a request that kills has been one. */
 	child->requests++;
-	pool_board_count_request(child->slot);
-	if (pool_child_is_spent(child))
-		child->draining = true;
-	pool_board_set_state(
-	    child->slot, child->draining ? BOARD_DRAINING : BOARD_BUSY);
-	return app->serve(app->ctx, fd);
+	child->request_ns = mono_ns();
+	pool_board_begin(child->slot, child->request_ns);
+	if (pool_child_is_spent(child) && child->leaving == LEAVING_NOT)
+		child->leaving = LEAVING_RETIRES;
+	pool_board_set_state(child->slot,
+	    child->leaving == LEAVING_NOT ? BOARD_BUSY : BOARD_DRAINING);
+	next = app->serve(app->ctx, fd);
+	pool_board_end(child->slot, mono_ns());
+	return next;
 }
 
 /* Above keep_max the longest unused go, but none that has sent a request. */
@@ -184,7 +188,7 @@ static struct conn *hold(struct loop *loop, int fd)
 	struct conn *conn = pool_conns_add(&loop->conns, fd,
 	    deadline_in_ms(loop->child->group->io_timeout_ms));
 
-	/* listen_adjust() saw a free entry, and a turn accepts only once. */
+	/* Who gets here saw a free entry. */
 	BUG_ON(conn == NULL);
 	if (pool_loop_watch(loop, fd, EPOLLIN | EPOLLRDHUP,
 		pool_conns_tag(&loop->conns, conn)))
@@ -208,11 +212,23 @@ static void serve_new(struct loop *loop, int fd)
 
 void pool_serve_accept(struct loop *loop)
 {
-	int fd =
-	    accept4(loop->child->group->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	const struct pool_group *group = loop->child->group;
+	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
+	socklen_t len = sizeof(from);
+	int fd = accept4(
+	    group->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 
 	if (fd < 0) {
 		accept_failed(loop, errno);
+		return;
+	}
+	if (!pool_peers_allow(group->peers, fd, &from)) {
+		static struct log_rate rate;
+
+		log_limited(&rate, LOG_LEVEL_WARNING,
+		    "a connection was refused: its peer is not in "
+		    "listen.allowed_clients or listen.allowed_uids");
+		close(fd);
 		return;
 	}
 	if (!socket_prepare(loop, fd)) {
@@ -232,4 +248,84 @@ void pool_serve_accept(struct loop *loop)
 		close(fd);
 		break;
 	}
+}
+
+/* ---- from one child to another ------------------------------------------- */
+
+/* A connection that another child has accepted, and perhaps served on. */
+static void adopt(struct loop *loop, int fd, bool used)
+{
+	struct conn *conn;
+
+	if (!socket_prepare(loop, fd)) {
+		close(fd);
+		return;
+	}
+	switch (peek(fd)) {
+	case PEEK_BYTES:
+		serve_new(loop, fd);
+		return;
+	case PEEK_NOTHING:
+		conn = hold(loop, fd);
+		if (conn != NULL && used)
+			keep(loop, conn);
+		return;
+	case PEEK_GONE:
+		close(fd);
+		return;
+	}
+}
+
+/*
+ * A few at once, and then a pause, so that the others get theirs: who is faster
+ * than all of them is alone with all of them later.  More at once the more it
+ * has: alone, it takes 256 in some 40 turns.
+ */
+bool pool_serve_take(struct loop *loop)
+{
+	uint32_t held =
+	    loop->conns.size - pool_conns_count(&loop->conns, CONN_FREE);
+	bool some = false, used;
+	int fd;
+
+	for (uint32_t i = 0; i <= held / 8; i++) {
+		if (pool_child_is_spent(loop->child) ||
+		    pool_conns_count(&loop->conns, CONN_FREE) == 0)
+			break;
+		fd = pool_handover_take(&loop->child->handover, &used);
+		if (fd < 0)
+			break;
+		some = true;
+		adopt(loop, fd, used);
+	}
+	loop->take_ns = deadline_in_ms(1);
+	return some;
+}
+
+static bool give_all(struct loop *loop, enum conn_state state)
+{
+	struct conn *conn;
+
+	while ((conn = pool_conns_oldest(&loop->conns, state)) != NULL) {
+		if (!pool_handover_give(
+			&loop->child->handover, conn->fd, state == CONN_KEPT))
+			return false;
+		/* It lives on: closing our end takes it out of no set. */
+		pool_loop_unwatch(loop, conn->fd);
+		drop(loop, conn);
+	}
+	return true;
+}
+
+bool pool_serve_give(struct loop *loop)
+{
+	static struct log_rate rate;
+
+	if (give_all(loop, CONN_WAITING) && give_all(loop, CONN_KEPT))
+		return true;
+	if (errno != EAGAIN)
+		log_limited(&rate, LOG_LEVEL_WARNING,
+		    "cannot hand connections over: %s; serving on them",
+		    strerror(errno));
+	return false;
 }

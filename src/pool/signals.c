@@ -5,7 +5,6 @@
 #include "pool/signals.h"
 #include "base/bug.h"
 
-#include <signal.h>
 #include <stdbool.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -19,9 +18,11 @@ static const struct {
     {SIGQUIT, SIGNALS_STOP, true},
     {SIGINT, SIGNALS_STOP, true},
     {SIGUSR1, SIGNALS_REOPEN, true},
+    /* Blocked in the master too: a child must not miss it before it reads. */
+    {SIGNALS_RETIRE_NUMBER, SIGNALS_RETIRE, true},
     {SIGCHLD, SIGNALS_CHILD, false},
     {SIGHUP, SIGNALS_RELOAD, false},
-    {SIGUSR2, SIGNALS_RELOAD, false},
+    {SIGUSR2, SIGNALS_RENEW, false},
 };
 
 static void signals_of(sigset_t *set, bool child)

@@ -9,12 +9,23 @@
 
 #include "base/attr.h"
 
+#include <signal.h>
+
+/*
+ * What the master sends to a child that is to make room for others.  Nobody
+ * else sends it (USR2 or HUP to the whole process group would), and who is not
+ * ready for it ignores it instead of dying.
+ */
+#define SIGNALS_RETIRE_NUMBER SIGURG
+
 /* A set of these is what came. */
 enum signals_event {
 	SIGNALS_STOP = 1 << 0, /* TERM, QUIT, INT */
 	SIGNALS_REOPEN = 1 << 1, /* USR1 */
 	SIGNALS_CHILD = 1 << 2, /* CHLD; master only */
-	SIGNALS_RELOAD = 1 << 3 /* HUP, USR2; master only */
+	SIGNALS_RELOAD = 1 << 3, /* HUP; master only */
+	SIGNALS_RETIRE = 1 << 4, /* SIGNALS_RETIRE_NUMBER; child only */
+	SIGNALS_RENEW = 1 << 5 /* USR2; master only */
 };
 
 /*

@@ -15,12 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static size_t group_index(
-    const struct master *master, const struct master_group *group)
-{
-	return (size_t)(group - master->groups);
-}
-
 static struct master_child *slot_free(
     struct master *master, const struct master_group *group)
 {
@@ -31,8 +25,10 @@ static struct master_child *slot_free(
 }
 
 /* False when the kernel gives no process. */
-static bool born(struct master *master, struct master_group *group)
+static bool born(
+    struct master *master, struct generation *generation, size_t index)
 {
+	struct master_group *group = &generation->groups[index];
 	struct master_child *child = slot_free(master, group);
 	size_t slot = (size_t)(child - master->children);
 	struct board_slot *on_board =
@@ -43,13 +39,19 @@ static bool born(struct master *master, struct master_group *group)
 	    .born_ns = now_ns,
 	    .birth =
 		{
-		    .group = group_index(master, group),
+		    .group = index,
 		    .index = (unsigned)(slot - group->first),
 		    .slot = slot,
-		    .generation = ++master->generation,
+		    .serial = ++master->births,
+		    .generation = generation->number,
 		},
 	};
-	pool_board_born(on_board, child->birth.generation, now_ns);
+	pool_board_born(
+	    on_board, &(struct board_birth){.serial = child->birth.serial,
+			  .generation = generation->number,
+			  .started_ns = now_ns});
+	pool_board_set_group(on_board, child->birth.group);
+	master->heritage.conf = generation->conf;
 	child->pid = fork();
 	if (child->pid == 0)
 		pool_child_main(&master->heritage, &child->birth);
@@ -64,27 +66,32 @@ static bool born(struct master *master, struct master_group *group)
 	return true;
 }
 
-int64_t pool_spawn_missing(struct master *master, size_t index)
+int64_t pool_spawn_missing(
+    struct master *master, struct generation *generation, size_t index)
 {
-	struct master_group *group = &master->groups[index];
+	struct master_group *group = &generation->groups[index];
 	const struct policy_count count = {
 	    .want = group->conf->max_children,
 	    .alive = group->alive,
 	    .starting = group->starting,
 	};
 	int64_t now_ns = mono_ns();
+	int why;
 	struct policy_plan plan =
 	    pool_policy_plan(&group->policy, count, now_ns);
 
 	for (unsigned i = 0; i < plan.spawn; i++) {
-		if (born(master, group))
+		if (born(master, generation, index))
 			continue;
+		why = errno;
 		/* No process, no child: the same brake as for a dead one. */
 		if (pool_policy_died(
 			&group->policy, POLICY_STILLBORN, now_ns, now_ns))
 			log_error("%s: fork: %s; next try in %" PRId64 " ms",
-			    group->conf->name, strerror(errno),
+			    group->conf->name, strerror(why),
 			    pool_policy_pause_ms(&group->policy));
+		if (generation == master->other)
+			pool_renew_failed(master, "cannot fork");
 		return group->policy.not_before_ns;
 	}
 	return plan.again_ns;
@@ -107,9 +114,9 @@ void pool_spawn_heard(struct master *master, const struct report *report)
 		return;
 	child = &master->children[report->slot];
 	if (child->pid == 0 || child->pid != report->pid ||
-	    child->birth.generation != report->generation)
+	    child->birth.serial != report->serial)
 		return;
-	group = &master->groups[child->birth.group];
+	group = &pool_generation_of(master, child)->groups[child->birth.group];
 	switch (report->kind) {
 	case REPORT_READY:
 		if (child->ready)
@@ -151,6 +158,13 @@ struct obituary {
 	bool say;
 };
 
+/* A death that was ordered needs no words. */
+static bool is_told_to(struct master *master, const struct master_child *child)
+{
+	return master->stop.state != STOP_RUNNING ||
+	       pool_generation_of(master, child)->leaves;
+}
+
 static void stillborn_say(
     const struct master *master, const struct obituary *text)
 {
@@ -169,14 +183,12 @@ static void stillborn_say(
 	    pool_policy_pause_ms(&text->group->policy));
 }
 
-static void obituary_log(
-    const struct master *master, const struct obituary *text)
+static void obituary_log(struct master *master, const struct obituary *text)
 {
 	const struct master_child *child = text->child;
 	const char *name = text->group->conf->name;
 
-	/* Who dies during a stop was told to. */
-	if (text->death == POLICY_LEFT || master->stop.state != STOP_RUNNING)
+	if (text->death == POLICY_LEFT || is_told_to(master, child))
 		log_debug("%s[%u] %ld left: %s, %" PRIu64 " requests", name,
 		    child->birth.index, (long)child->pid, text->how,
 		    text->requests);
@@ -189,6 +201,23 @@ static void obituary_log(
 		    text->age_ms / 1000, text->requests);
 }
 
+/* One that fails is reason enough not to have its whole generation. */
+static void failure_tell(struct master *master, const struct obituary *text)
+{
+	const struct birth *birth = &text->child->birth;
+	char why[256], bytes[POOL_RELOAD_TEXT_MAX];
+	struct strbuf line;
+
+	if (birth->generation != master->other->number)
+		return;
+	pool_board_why(pool_board_slot(master->heritage.board, birth->slot),
+	    why, sizeof(why));
+	strbuf_init(&line, bytes, sizeof(bytes));
+	strbuf_printf(&line, "a new %s failed: %s%s%s", text->group->conf->name,
+	    text->how, why[0] != '\0' ? ": " : "", why);
+	pool_renew_failed(master, line.p);
+}
+
 void pool_spawn_bury(struct master *master, pid_t pid, int status)
 {
 	struct master_child *child = child_by_pid(master, pid);
@@ -198,11 +227,12 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 	struct obituary text;
 	struct strbuf how;
 	char bytes[96];
+	bool stillborn;
 	int64_t now_ns = mono_ns();
 
 	if (child == NULL)
 		return;
-	group = &master->groups[child->birth.group];
+	group = &pool_generation_of(master, child)->groups[child->birth.group];
 	pool_board_view(board, child->birth.slot, &view);
 	strbuf_init(&how, bytes, sizeof(bytes));
 	death_describe(status, &how);
@@ -223,8 +253,9 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 	};
 	text.say = pool_policy_died(
 	    &group->policy, text.death, child->born_ns, now_ns);
-	pool_board_count_death(
-	    board, child->birth.group, status, text.death == POLICY_STILLBORN);
+	stillborn = text.death == POLICY_STILLBORN &&
+		    !pool_generation_of(master, child)->leaves;
+	pool_board_count_death(board, child->birth.group, status, stillborn);
 	obituary_log(master, &text);
 
 	BUG_ON(group->alive == 0 || (!child->ready && group->starting == 0));
@@ -233,4 +264,6 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 		group->starting--;
 	pool_board_buried(pool_board_slot(board, child->birth.slot));
 	child->pid = 0;
+	if (stillborn)
+		failure_tell(master, &text);
 }

@@ -236,6 +236,11 @@ static void actor_name(char *out, size_t size)
 		snprintf(out, size, "uid %ld", (long)getuid());
 }
 
+static bool is_for_the_master(const struct ctl_command *command)
+{
+	return command->run == ctl_reload || command->run == ctl_upgrade;
+}
+
 static int command_run(
     struct ctl *ctl, const struct ctl_command *command, int argc, char **argv)
 {
@@ -244,7 +249,11 @@ static int command_run(
 
 	if (!arguments_sort(ctl, command, argc, argv))
 		return EX_USAGE;
-	if (!settings_load(ctl->conf_path, &ctl->settings, &err))
+	/* A reload of wrong settings is the master's to refuse: it is there
+	 * that the reason is kept for others. */
+	if (!settings_load(ctl->conf_path, &ctl->settings, &err) &&
+	    (!is_for_the_master(command) ||
+		ctl->settings.global.pid[0] == '\0'))
 		return ctl_fail(EX_CONFIG, "%s", err.text);
 	actor_name(ctl->actor, sizeof(ctl->actor));
 	code = command->run(ctl);

@@ -97,5 +97,7 @@ int ctl_sale_stock(struct ctl *ctl);
 int ctl_orders_export(struct ctl *ctl);
 int ctl_reconcile(struct ctl *ctl);
 int ctl_token(struct ctl *ctl);
+int ctl_reload(struct ctl *ctl);
+int ctl_upgrade(struct ctl *ctl);
 
 #endif

@@ -4,18 +4,14 @@
 
 #include "base/log.h"
 #include "pool/pool.h"
-#include "prog/keeper.h"
-#include "prog/settings.h"
+#include "prog/server.h"
 #include "prog/wire.h"
-#include "prog/worker.h"
 
 #include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #define DEFAULT_CONF FG_SYSCONFDIR "/flashgate/flashgate.conf"
 
@@ -44,7 +40,13 @@ static const struct flag {
 	"test the settings and exit; -tt prints them as well"},
     {'c', "check", NULL, ACTION_CHECK,
 	"ask Redis and MySQL whether they will do, and exit"},
-    {'F', "foreground", NULL, ACTION_RUN, "stay in the foreground (always so)"},
+    {'F', "foreground", NULL, ACTION_RUN, "stay in the foreground (default)"},
+    {'D', "daemonize", NULL, ACTION_RUN,
+	"go to the background once it serves, or fail"},
+    {'s', "single", NULL, ACTION_RUN,
+	"one worker without a master (Apache mod_fcgid)"},
+    {'S', "services", NULL, ACTION_RUN,
+	"the keeper only, beside --single workers"},
     {'i', "info", NULL, ACTION_INFO, "say what this build is made of"},
     {'v', "version", NULL, ACTION_VERSION, "print the version"},
     {'h', "help", NULL, ACTION_HELP, "this text"},
@@ -52,7 +54,10 @@ static const struct flag {
 
 static void help_print(FILE *out)
 {
-	fputs("usage: flashgate [-y FILE] [-t | -tt | --check]\n\n", out);
+	fputs("usage: flashgate [-y FILE] [-t | -tt | --check]\n"
+	      "       flashgate [-y FILE] [-D] [--services]\n"
+	      "       flashgate [-y FILE] --single\n\n",
+	    out);
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 		char left[40];
 
@@ -66,7 +71,36 @@ static void help_print(FILE *out)
 	    out);
 }
 
-static enum action arguments_read(int argc, char **argv, const char **path)
+static void flag_take(struct launch *launch, int letter, const char *argument)
+{
+	switch (letter) {
+	case 'y':
+		launch->path = argument;
+		break;
+	case 'F':
+		launch->daemon = false;
+		break;
+	case 'D':
+		launch->daemon = true;
+		break;
+	case 's':
+		launch->single = true;
+		break;
+	case 'S':
+		launch->services = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* A lone worker belongs to who started it. */
+static bool launch_makes_sense(const struct launch *launch)
+{
+	return !launch->single || (!launch->services && !launch->daemon);
+}
+
+static enum action arguments_read(int argc, char **argv, struct launch *launch)
 {
 	struct option longs[ARRAY_LEN(flags) + 1] = {{0}};
 	char shorts[3 * ARRAY_LEN(flags) + 1] = "";
@@ -87,8 +121,7 @@ static enum action arguments_read(int argc, char **argv, const char **path)
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		if (letter == '?')
 			return ACTION_USAGE;
-		if (letter == 'y')
-			*path = optarg;
+		flag_take(launch, letter, optarg);
 		for (size_t i = 0; i < ARRAY_LEN(flags); i++) {
 			if (flags[i].letter != letter ||
 			    flags[i].action == ACTION_RUN)
@@ -98,7 +131,8 @@ static enum action arguments_read(int argc, char **argv, const char **path)
 				     : flags[i].action;
 		}
 	}
-	return optind == argc ? action : ACTION_USAGE;
+	return optind == argc && launch_makes_sense(launch) ? action
+							    : ACTION_USAGE;
 }
 
 static void info_print(void)
@@ -122,138 +156,80 @@ static void info_print(void)
 	);
 }
 
-/*
- * The master never talks to a store, so a child does the asking: libraries keep
- * state that must not be inherited by workers.
- */
-static bool stores_judge(const struct settings *settings, FILE *out)
+/* The log that the settings name, if they came so far: who started us may have
+ * sent standard error to /dev/null. */
+static void bad_settings_log(
+    const struct settings *settings, const struct err *why)
 {
 	struct err err = ERR_INIT;
-	int status;
-	pid_t pid;
 
-	fflush(NULL);
-	pid = fork();
-	if (pid == 0) {
-		bool good = wire_check(settings, out, &err);
-
-		if (!good)
-			log_error("%s", err.text);
-		fflush(NULL);
-		_exit(good ? EX_OK : EX_CONFIG);
-	}
-	if (pid < 0) {
-		err_set_errno(&err, "cannot fork");
-		log_error("%s", err.text);
-		return false;
-	}
-	while (waitpid(pid, &status, 0) != pid)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) == EX_OK;
+	log_error("%s", why->text);
+	if (settings->global.error_log[0] != '\0' &&
+	    log_open(settings->global.error_log,
+		(enum log_level)settings->global.log_level, &err))
+		log_error("%s", why->text);
 }
 
-static void ready_tell(void *ctx)
+/* A daemon leaves the folder that it was started in, and a reload, or the next
+ * program, reads the same file. */
+static void path_make_absolute(struct launch *launch)
 {
-	const struct settings *settings = ctx;
+	static char absolute[PATH_MAX];
 
-	log_notice("ready: %lld workers on %s",
-	    (long long)settings->www.max_children, settings->www.listen);
+	/* What is wrong with it is said by who reads it. */
+	if (realpath(launch->path, absolute) != NULL)
+		launch->path = absolute;
 }
 
-static const char *text_or_null(const char *text)
+static int run(struct launch *launch)
 {
-	return text[0] != '\0' ? text : NULL;
-}
-
-static int groups_run(const struct settings *settings, int listen_fd,
-    struct worker *worker, struct keeper *keeper)
-{
-	struct pool_app worker_does = worker_app(worker);
-	struct pool_app keeper_does = keeper_app(keeper);
-	struct pool_group groups[] = {
-	    {.name = "worker",
-		.app = &worker_does,
-		.listen_fd = listen_fd,
-		.max_children = (unsigned)settings->www.max_children,
-		.max_requests = (uint64_t)settings->www.max_requests,
-		.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
-		.keep_max = (unsigned)settings->www.keep_connections},
-	    {.name = "keeper",
-		.app = &keeper_does,
-		.listen_fd = -1,
-		.max_children = 1},
-	};
-	struct settings copy = *settings;
-	struct pool_conf conf = {.groups = groups,
-	    .ngroups = ARRAY_LEN(groups),
-	    .pid_file = text_or_null(settings->global.pid),
-	    .control_timeout_ms =
-		(unsigned)settings->global.process_control_timeout_ms,
-	    .user = text_or_null(settings->www.user),
-	    .group = text_or_null(settings->www.group),
-	    .ready = ready_tell,
-	    .ready_ctx = &copy};
-
-	return pool_run(&conf);
-}
-
-static int server_run(const struct settings *settings)
-{
-	struct pool_listen_conf listen = {.address = settings->www.listen,
-	    .backlog = (int)settings->www.listen_backlog,
-	    .owner = text_or_null(settings->www.listen_owner),
-	    .group = text_or_null(settings->www.listen_group),
-	    .mode = settings->www.listen_mode};
-	struct token_keys keys;
+	struct settings settings;
 	struct err err = ERR_INIT;
-	struct sale_table *table;
-	struct worker *worker;
-	struct keeper *keeper;
-	int listen_fd, code;
 
-	if (geteuid() == 0 && settings->www.user[0] == '\0') {
-		log_error(
-		    "started by root, and [www] user does not say who "
-		    "workers are to be; write user = root if you mean it");
+	pool_descriptors_private();
+	path_make_absolute(launch);
+	if (!settings_load(launch->path, &settings, &err)) {
+		bad_settings_log(&settings, &err);
 		return EX_CONFIG;
 	}
-	if (!wire_token_keys(settings, &keys, &err)) {
+	if (!log_open(settings.global.error_log,
+		(enum log_level)settings.global.log_level, &err)) {
+		log_error("[global] error_log: %s", err.text);
+		return EX_CONFIG;
+	}
+	log_set_format((enum log_format)settings.global.log_format);
+	return server_run(&settings, launch);
+}
+
+static int test(const char *path, enum action action)
+{
+	struct settings settings;
+	struct err err = ERR_INIT;
+
+	if (!settings_load(path, &settings, &err)) {
 		log_error("%s", err.text);
 		return EX_CONFIG;
 	}
-	if (!stores_judge(settings, NULL))
-		return EX_CONFIG;
-	listen_fd = pool_listen_open(&listen, &err);
-	if (listen_fd < 0) {
-		log_error("[www] listen: %s", err.text);
+	if (action == ACTION_CHECK)
+		return server_stores_judge(&settings, stdout) ? EX_OK
+							      : EX_CONFIG;
+	if (action == ACTION_DUMP)
+		settings_dump(&settings, stdout);
+	if (!server_settings_judge(&settings, &err)) {
+		log_error("%s: %s", path, err.text);
 		return EX_CONFIG;
 	}
-	table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	worker = worker_new(settings, table, &keys);
-	keeper = keeper_new(settings, table);
-	if (table == MAP_FAILED || worker == NULL || keeper == NULL) {
-		log_error("out of memory");
-		return EX_SOFTWARE;
-	}
-	sale_table_init(table);
-	code = groups_run(settings, listen_fd, worker, keeper);
-	pool_listen_close(&listen, listen_fd);
-	worker_free(&worker);
-	keeper_free(&keeper);
-	munmap(table, sale_table_bytes());
-	explicit_bzero(&keys, sizeof(keys));
-	return code;
+	fprintf(stderr, "%s: settings are good\n", path);
+	return EX_OK;
 }
 
 int main(int argc, char **argv)
 {
-	const char *path = DEFAULT_CONF;
-	enum action action = arguments_read(argc, argv, &path);
-	struct settings settings;
-	struct token_keys keys;
-	struct err err = ERR_INIT;
+	struct launch launch = {.path = DEFAULT_CONF};
+	enum action action = arguments_read(argc, argv, &launch);
+	int code;
 
+	log_set_role("master");
 	switch (action) {
 	case ACTION_USAGE:
 		help_print(stderr);
@@ -268,32 +244,14 @@ int main(int argc, char **argv)
 		info_print();
 		return EX_OK;
 	case ACTION_RUN:
+		code = run(&launch);
+		if (code != EX_OK)
+			pool_heir_fails(log_last_error());
+		return code;
 	case ACTION_TEST:
 	case ACTION_DUMP:
 	case ACTION_CHECK:
 		break;
 	}
-	log_set_role("master");
-	if (!settings_load(path, &settings, &err)) {
-		log_error("%s", err.text);
-		return EX_CONFIG;
-	}
-	if (action == ACTION_DUMP)
-		settings_dump(&settings, stdout);
-	if (action == ACTION_TEST || action == ACTION_DUMP) {
-		if (!wire_token_keys(&settings, &keys, &err)) {
-			log_error("%s: %s", path, err.text);
-			return EX_CONFIG;
-		}
-		fprintf(stderr, "%s: settings are good\n", path);
-		return EX_OK;
-	}
-	if (action == ACTION_CHECK)
-		return stores_judge(&settings, stdout) ? EX_OK : EX_CONFIG;
-	if (!log_open(settings.global.error_log,
-		(enum log_level)settings.global.log_level, &err)) {
-		log_error("[global] error_log: %s", err.text);
-		return EX_CONFIG;
-	}
-	return server_run(&settings);
+	return test(launch.path, action);
 }

@@ -61,11 +61,21 @@ static void keeper_close(void *ctx)
 	ledger_free(&keeper->ledger);
 }
 
+static void sales_read(struct keeper *keeper)
+{
+	struct err err = ERR_INIT;
+
+	if (sale_table_refresh(keeper->table, &keeper->ledger_port,
+		&clock_system, deadline_in_ms(CALL_DEADLINE_MS),
+		&err) != OUT_DONE)
+		log_limited(&keeper->ledger_rate, LOG_LEVEL_WARNING,
+		    "MySQL did not answer the keeper: %s", err.text);
+}
+
 static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct keeper *keeper = ctx;
 
-	(void)child;
 	keeper->gate = wire_gate(keeper->settings, err);
 	keeper->ledger = wire_ledger(keeper->settings, WIRE_SERVER, err);
 	if (keeper->gate == NULL || keeper->ledger == NULL) {
@@ -77,6 +87,10 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 	keeper->reaper =
 	    (struct reaper){&keeper->gate_port, &keeper->ledger_port,
 		keeper->settings->keeper.lease_ms, &clock_system};
+	/* "Ready" is said when we are: the first request finds the sales.  At a
+	 * reload they are there, and the keeper that goes still writes them. */
+	if (pool_child_turn(child))
+		sales_read(keeper);
 	return true;
 }
 
@@ -187,13 +201,8 @@ static int64_t keeper_tick(void *ctx)
 	bool reap = mono_ns() >= keeper->reap_ns;
 	struct sale_table_head head;
 	struct sale_entry entry;
-	struct err err = ERR_INIT;
 
-	if (sale_table_refresh(keeper->table, &keeper->ledger_port,
-		&clock_system, deadline_in_ms(CALL_DEADLINE_MS),
-		&err) != OUT_DONE)
-		log_limited(&keeper->ledger_rate, LOG_LEVEL_WARNING,
-		    "MySQL did not answer the keeper: %s", err.text);
+	sales_read(keeper);
 	if (!sale_table_head_read(keeper->table, &head))
 		return keeper->settings->keeper.refresh_ms;
 	for (size_t i = 0; i < head.n; i++) {

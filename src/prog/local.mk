@@ -2,8 +2,27 @@
 noinst_LIBRARIES += libprog.a
 libprog_a_CPPFLAGS = $(AM_CPPFLAGS) $(INIH_CFLAGS) $(JANSSON_CFLAGS)
 libprog_a_SOURCES = \
+	%reldir%/access.c %reldir%/access.h \
+	%reldir%/access_format.c %reldir%/access_format.h \
+	%reldir%/crew.c %reldir%/crew.h \
+	%reldir%/daemon.c %reldir%/daemon.h \
+	%reldir%/front.c %reldir%/front.h \
 	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/metrics.c %reldir%/metrics.h \
+	%reldir%/monitor.c %reldir%/monitor.h \
+	%reldir%/openmetrics.c %reldir%/openmetrics.h \
+	%reldir%/own_table.c %reldir%/own_table.h \
+	%reldir%/ready.c %reldir%/ready.h \
+	%reldir%/renewal.c %reldir%/renewal.h \
 	%reldir%/settings.c %reldir%/settings.h %reldir%/settings_doc.c \
+	%reldir%/settings_hold.c %reldir%/settings_table.c \
+	%reldir%/server.c %reldir%/server.h \
+	%reldir%/single.c %reldir%/single.h \
+	%reldir%/snapshot.c %reldir%/snapshot.h \
+	%reldir%/stats.c %reldir%/stats.h \
+	%reldir%/status.c %reldir%/status.h %reldir%/status_fields.h \
+	%reldir%/status_json.c \
+	%reldir%/timed.c %reldir%/timed.h \
 	%reldir%/wire.c %reldir%/wire.h \
 	%reldir%/worker.c %reldir%/worker.h
 
@@ -24,6 +43,7 @@ flashgatectl_SOURCES = \
 	%reldir%/ctl_orders.c \
 	%reldir%/ctl_out.c \
 	%reldir%/ctl_reconcile.c \
+	%reldir%/ctl_reload.c \
 	%reldir%/ctl_sale.c \
 	%reldir%/ctl_schema.c \
 	%reldir%/ctl_state.c

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* THE table of settings, and the reader that lives off it. */
+/* Reads settings by their one table, settings_table.c. */
 #include "config.h"
 
 #include "prog/settings.h"
+#include "prog/access_format.h"
 #include "base/bug.h"
 #include "base/num.h"
 
@@ -11,154 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define AT(field)  offsetof(struct settings, field)
 #define MS_PER_S   INT64_C(1000)
 #define MS_PER_DAY (INT64_C(86400) * MS_PER_S)
-
-/* Names are php-fpm's where it has one.  Kept by section, in reading order. */
-const struct setting settings_table[] = {
-    {"global", "pid", SETTING_TEXT, AT(global.pid), "", 0, 0, NULL, false,
-	"File that the master writes its process id to. Empty: none."},
-    {"global", "error_log", SETTING_TEXT, AT(global.error_log), "", 0, 0, NULL,
-	true, "Log file, opened for appending. Empty: standard error."},
-    {"global", "log_level", SETTING_CHOICE, AT(global.log_level), "notice", 0,
-	0, "alert error warning notice debug", true,
-	"Least urgent level that is written."},
-    {"global", "process_control_timeout", SETTING_DURATION,
-	AT(global.process_control_timeout_ms), "30s", 0, MS_PER_DAY, NULL, true,
-	"Time that children have to finish running requests when the server "
-	"stops. Then they are killed."},
-
-    {"www", "listen", SETTING_TEXT, AT(www.listen), "", 0, 0, NULL, false,
-	"Where the web server finds the pool: /path of a Unix socket, "
-	"address:port, [v6 address]:port, or a port. Required."},
-    {"www", "listen.backlog", SETTING_NUMBER, AT(www.listen_backlog), "-1", -1,
-	65535, NULL, false,
-	"Connections that may wait to be accepted. -1: the system's maximum "
-	"(net.core.somaxconn)."},
-    {"www", "listen.owner", SETTING_TEXT, AT(www.listen_owner), "", 0, 0, NULL,
-	false,
-	"Owner of the Unix socket, name or number. Empty: who starts us."},
-    {"www", "listen.group", SETTING_TEXT, AT(www.listen_group), "", 0, 0, NULL,
-	false,
-	"Group of the Unix socket, name or number; the web server's, so that "
-	"it may connect. Empty: of who starts us."},
-    {"www", "listen.mode", SETTING_MODE, AT(www.listen_mode), "0660", 0, 0777,
-	NULL, false,
-	"Permissions of the Unix socket. Whoever may connect may claim to be "
-	"any customer: give it to the web server alone."},
-    {"www", "user", SETTING_TEXT, AT(www.user), "", 0, 0, NULL, false,
-	"User that children run as when the master is root, who must name "
-	"one: root itself only if that is what you mean."},
-    {"www", "group", SETTING_TEXT, AT(www.group), "", 0, 0, NULL, false,
-	"Group that children run as when the master is root. Empty: the "
-	"user's."},
-    {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0, "static", false,
-	"How the number of workers is kept: static is always "
-	"pm.max_children."},
-    {"www", "pm.max_children", SETTING_NUMBER, AT(www.max_children), "16", 1,
-	4096, NULL, true,
-	"Workers. Each serves one request at a time and holds one connection "
-	"to Redis and one to MySQL: max_connections must allow for them."},
-    {"www", "pm.max_requests", SETTING_NUMBER, AT(www.max_requests), "0", 0,
-	INT64_C(1) << 40, NULL, true,
-	"Requests after which a worker is replaced, within 10 percent so that "
-	"not all go at once. 0: never."},
-    {"www", "request_io_timeout", SETTING_DURATION, AT(www.io_timeout_ms), "5s",
-	10, MS_PER_DAY, NULL, true,
-	"How long a read from or a write to the web server may stall before "
-	"the connection is dropped."},
-    {"www", "keep_connections", SETTING_NUMBER, AT(www.keep_connections), "256",
-	0, 65535, NULL, true,
-	"Idle connections of the web server that one worker keeps open "
-	"(fastcgi_keep_conn). 0: none."},
-    {"www", "problem_base", SETTING_TEXT, AT(www.problem_base),
-	"urn:flashgate:problem:", 0, 0, NULL, true,
-	"What stands before the code in the type member of a problem "
-	"(RFC 9457)."},
-
-    {"redis", "address", SETTING_TEXT, AT(redis.address), "127.0.0.1:6379", 0,
-	0, NULL, true,
-	"Redis 7 or later, or Valkey: /path of a Unix socket or numeric "
-	"address:port."},
-    {"redis", "user", SETTING_TEXT, AT(redis.user), "", 0, 0, NULL, true,
-	"ACL user. Empty: the default user."},
-    {"redis", "password", SETTING_SECRET, AT(redis.password), "", 0, 0, NULL,
-	true, "Password. The file must then not be readable for others."},
-    {"redis", "database", SETTING_NUMBER, AT(redis.database), "0", 0, 65535,
-	NULL, true, "Number of the database."},
-    {"redis", "connect_timeout", SETTING_DURATION, AT(redis.connect_timeout_ms),
-	"200ms", 1, 60000, NULL, true, "Limit of one attempt to connect."},
-    {"redis", "timeout", SETTING_DURATION, AT(redis.timeout_ms), "250ms", 1,
-	60000, NULL, true,
-	"Limit of one call. What is not answered by then counts as unknown and "
-	"is asked again, never as undone."},
-
-    {"mysql", "address", SETTING_TEXT, AT(mysql.address), "127.0.0.1:3306", 0,
-	0, NULL, true,
-	"MySQL 8 or MariaDB 10.6, or later: /path of a Unix socket or "
-	"host:port."},
-    {"mysql", "database", SETTING_TEXT, AT(mysql.database), "flashgate", 0, 0,
-	NULL, true, "Name of the database (schema)."},
-    {"mysql", "user", SETTING_TEXT, AT(mysql.user), "flashgate", 0, 0, NULL,
-	true,
-	"Account of the server. It needs SELECT on sales and schema_version, "
-	"SELECT and INSERT on orders, and no more."},
-    {"mysql", "password", SETTING_SECRET, AT(mysql.password), "", 0, 0, NULL,
-	true, "Its password. The file must then not be readable for others."},
-    {"mysql", "admin_user", SETTING_TEXT, AT(mysql.admin_user), "", 0, 0, NULL,
-	true,
-	"Account of flashgatectl, which also changes sales and installs the "
-	"schema. Empty: the same as user."},
-    {"mysql", "admin_password", SETTING_SECRET, AT(mysql.admin_password), "", 0,
-	0, NULL, true, "Its password."},
-    {"mysql", "connect_timeout", SETTING_DURATION, AT(mysql.connect_timeout_ms),
-	"1s", 1, 60000, NULL, true,
-	"Limit of one attempt to connect; the client library rounds it up to "
-	"whole seconds."},
-    {"mysql", "statement_timeout", SETTING_DURATION,
-	AT(mysql.statement_timeout_ms), "800ms", 10, 60000, NULL, true,
-	"Limit of one statement, kept by the database server "
-	"(max_statement_time)."},
-
-    {"identity", "remote_user", SETTING_BOOL, AT(identity.remote_user), "no", 0,
-	0, NULL, true,
-	"Take the customer from REMOTE_USER, as the web server sets it after "
-	"it has checked who it is. No header of the shopper is ever an "
-	"identity."},
-    {"identity", "token_keys", SETTING_TEXT, AT(identity.token_keys), "", 0, 0,
-	NULL, true,
-	"Keys of bearer tokens (JWT), up to four, separated by blanks, each "
-	"kid:algorithm:/path/of/key. Algorithms: HS256 (a secret of at least "
-	"32 "
-	"bytes), RS256, ES256 (a public key in PEM). Tokens are checked with "
-	"the key that their kid names, and with its algorithm only."},
-    {"identity", "issuer", SETTING_TEXT, AT(identity.issuer), "", 0, 0, NULL,
-	true, "Required iss of a token. Empty: any."},
-    {"identity", "audience", SETTING_TEXT, AT(identity.audience), "", 0, 0,
-	NULL, true, "Required aud of a token. Empty: any."},
-
-    {"limits", "request_deadline", SETTING_DURATION,
-	AT(limits.request_deadline_ms), "2s", 50, 60000, NULL, true,
-	"Time that one purchase may take in all; beyond it the shopper hears "
-	"503 and asks again with the same key."},
-    {"limits", "body_max", SETTING_SIZE, AT(limits.body_max_bytes), "16k", 0,
-	1048576, NULL, true, "Largest request body."},
-    {"limits", "params_max", SETTING_SIZE, AT(limits.params_max_bytes), "64k",
-	1024, 1048576, NULL, true,
-	"Largest sum of all FastCGI parameters of a request."},
-
-    {"keeper", "lease", SETTING_DURATION, AT(keeper.lease_ms), "10s", 500,
-	600000, NULL, true,
-	"How long a claim may stay undecided before the keeper decides it. At "
-	"least twice the request_deadline."},
-    {"keeper", "tick", SETTING_DURATION, AT(keeper.tick_ms), "500ms", 50, 60000,
-	NULL, true, "Pause between two looks for expired claims."},
-    {"keeper", "refresh", SETTING_DURATION, AT(keeper.refresh_ms), "200ms", 20,
-	60000, NULL, true,
-	"Pause between two readings of the sales for the workers' table."},
-};
-const size_t settings_table_n = ARRAY_LEN(settings_table);
 
 /* ---- one value ------------------------------------------------------------------- */
 
@@ -411,10 +266,22 @@ static int key_take(
 	return 1;
 }
 
+/* As php-fpm asks it of a path; empty is none. */
+static bool path_is_plain(const char *path)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz0123456789"
+				    "/_.~-";
+
+	return path[0] == '\0' ||
+	       (path[0] == '/' && path[strspn(path, plain)] == '\0');
+}
+
 /* What no single key can say. */
 static bool settings_agree(const struct loading *load)
 {
 	const struct settings *s = load->settings;
+	struct err why = ERR_INIT;
 	struct stat st;
 
 	if (s->www.listen[0] == '\0')
@@ -427,6 +294,20 @@ static bool settings_agree(const struct loading *load)
 		    "request_deadline (%lld ms), or claims of running requests "
 		    "would be given up",
 		    load->path, (long long)s->limits.request_deadline_ms);
+	else if (!access_format_check(s->www.access_format, &why))
+		err_set(load->err, 0, "%s: [www] access.format: %s", load->path,
+		    why.text);
+	else if (strcmp(s->www.listen, s->www.status_listen) == 0)
+		err_set(load->err, 0,
+		    "%s: [www] pm.status_listen must not be listen itself: "
+		    "the status would wait behind the traffic",
+		    load->path);
+	else if (!path_is_plain(s->www.status_path) ||
+		 !path_is_plain(s->www.ping_path))
+		err_set(load->err, 0,
+		    "%s: [www] pm.status_path and ping.path begin with / and "
+		    "hold letters, digits and /_.~- only",
+		    load->path);
 	else if (load->secrets && fstat(fileno(load->file), &st) == 0 &&
 		 (st.st_mode & S_IROTH) != 0)
 		err_set(load->err, 0,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The settings: one table (settings.c) of name, type, range, unit, default,
+ * The settings: one table (settings_table.c) of name, type, range, unit, default,
  * reloadable and description, from which the parser, -tt, the commented
  * conf/flashgate.conf and the manual page all come.  Plain values; read once,
  * before anything is forked.  Any process.
@@ -26,6 +26,7 @@ struct settings {
 		settings_text pid;
 		settings_text error_log;
 		unsigned log_level; /* enum log_level */
+		unsigned log_format; /* enum log_format */
 		int64_t process_control_timeout_ms;
 	} global;
 	struct {
@@ -33,12 +34,22 @@ struct settings {
 		int64_t listen_backlog;
 		settings_text listen_owner, listen_group;
 		unsigned listen_mode;
+		settings_text allowed_clients, allowed_uids;
 		settings_text user, group;
+		int64_t priority;
+		bool dumpable;
+		int64_t rlimit_files, rlimit_core;
+		bool clear_env;
 		unsigned pm; /* 0: static */
 		int64_t max_children;
 		int64_t max_requests;
 		int64_t io_timeout_ms;
 		int64_t keep_connections;
+		settings_text status_listen, status_path;
+		settings_text ping_path, ping_response;
+		int64_t ready_queue_max;
+		int64_t slowlog_timeout_ms;
+		settings_text access_log, access_format, access_suppress_path;
 		settings_text problem_base;
 	} www;
 	struct {
@@ -105,6 +116,13 @@ void settings_defaults(struct settings *out);
  */
 bool settings_load(
     const char *path, struct settings *out, struct err *err) ATTR_MUSTUSE;
+
+/*
+ * Gives `next` the values of `in_force` wherever a change takes a restart, and
+ * tells which of them had changed.
+ */
+void settings_hold(struct settings *next, const struct settings *in_force,
+    void (*tell)(void *ctx, const struct setting *setting), void *ctx);
 
 /* The effective settings as a file (-tt); secrets as "(set)" or empty. */
 void settings_dump(const struct settings *settings, FILE *out);

@@ -172,7 +172,8 @@ void settings_write_conf(FILE *out)
 	char range[128];
 
 	fputs("; flashgate.conf: every setting, with its default.  Made from "
-	      "the table in\n; src/prog/settings.c; see flashgate.conf(5).  "
+	      "the table in\n; src/prog/settings_table.c; see "
+	      "flashgate.conf(5).  "
 	      "Durations: 500ms, 2s, 5m, 1h,\n; 1d; a bare number is seconds.  "
 	      "An unknown key is an error.\n",
 	    out);
@@ -219,6 +220,20 @@ static void mdoc_print(const char *text, FILE *out)
 	fputc('\n', out);
 }
 
+/* As the arguments of a macro: %R is one by itself, and a quote would open an
+ * argument with blanks. */
+static void mdoc_quote(const char *text, FILE *out)
+{
+	for (const char *at = text; *at != '\0'; at++) {
+		if (*at == '%' && (at == text || at[-1] == ' '))
+			fputs("\\&", out);
+		if (*at == '"')
+			fputs("\\(dq", out);
+		else
+			fputc(*at, out);
+	}
+}
+
 void settings_write_mdoc(FILE *out)
 {
 	char range[128];
@@ -240,10 +255,13 @@ void settings_write_mdoc(FILE *out)
 			fputs("Range: ", out);
 			mdoc_print(range, out);
 		}
-		if (s->fallback[0] != '\0')
-			fprintf(out, "Default:\n.Ql %s .\n", s->fallback);
-		else
+		if (s->fallback[0] != '\0') {
+			fputs("Default:\n.Ql ", out);
+			mdoc_quote(s->fallback, out);
+			fputs(" .\n", out);
+		} else {
 			fputs("Default: empty.\n", out);
+		}
 		if (!s->reloadable)
 			fputs("Takes effect at a restart.\n", out);
 	}

@@ -6,21 +6,36 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fcgi/fcgi.h"
+#include "prog/own_table.h"
+#include "prog/access.h"
+#include "prog/stats.h"
+#include "prog/timed.h"
 #include "prog/wire.h"
 #include "web/web.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 /* Look-ups of sales that the table does not have, a second and worker: enough
  * for a sale that was opened just now, too few to attack MySQL with. */
 #define MISSES_PER_SECOND 5
 
+/* Requests between two looks at one's own size: a system call. */
+#define RSS_EVERY 256
+
+/* Longest wait for the keeper's first reading of the sales, and its step. */
+#define TABLE_WAIT_MS 2000
+#define TABLE_LOOK_MS 2
+
 struct worker {
 	const struct settings *settings;
 	const struct sale_table *table;
 	const struct token_keys *keys;
+	struct access *access; /* NULL: none */
 	struct pool_child *child; /* from here on: the child's own */
+	struct stats *stats; /* in shared memory, ours to write */
 	struct fcgi *fcgi;
 	struct gate *gate;
 	struct ledger *ledger;
@@ -34,17 +49,29 @@ struct worker {
 	unsigned misses;
 	struct sale_entry young; /* the last one that a look-up found */
 	int64_t young_until_ns;
+	struct own_table own;
 	struct log_rate log_rate;
+	uint64_t served;
+	struct wall received; /* of the request at hand */
+	int64_t queue_ns; /* its time before us; -1: not known */
 	char response[WEB_RESPONSE_MAX];
 };
 
 struct worker *worker_new(const struct settings *settings,
-    const struct sale_table *table, const struct token_keys *keys)
+    const struct sale_table *table, const struct token_keys *keys,
+    struct err *err)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 
-	if (worker == NULL)
+	if (worker == NULL) {
+		err_set_errno(err, "a worker");
 		return NULL;
+	}
+	worker->access = access_new(settings, err);
+	if (worker->access == NULL && err->text[0] != '\0') {
+		free(worker);
+		return NULL;
+	}
 	worker->settings = settings;
 	worker->table = table;
 	worker->keys = keys;
@@ -52,8 +79,21 @@ struct worker *worker_new(const struct settings *settings,
 	return worker;
 }
 
+void worker_own_table(struct worker *worker, struct sale_table *table)
+{
+	const struct settings *settings = worker->settings;
+
+	/* What a request has time for, twice: MySQL, and Redis. */
+	worker->own = (struct own_table){.table = table,
+	    .refresh_ms = settings->keeper.refresh_ms,
+	    .call_ms = settings->limits.request_deadline_ms / 4};
+}
+
 void worker_free(struct worker **worker)
 {
+	if (*worker == NULL)
+		return;
+	access_free(&(*worker)->access);
 	free(*worker);
 	*worker = NULL;
 }
@@ -156,6 +196,22 @@ static void worker_close(void *ctx)
  * has no connect storm.  A store that is away is no reason not to be born: the
  * worker says so to shoppers, and connects when it can.
  */
+/*
+ * At a start, and at an upgrade, the keeper fills the table at the same moment:
+ * who is ready before it is would tell the first shoppers to try again.  Without
+ * a keeper that can, service begins as well as it may.
+ */
+static void table_await(const struct worker *worker)
+{
+	const struct timespec pause = {.tv_nsec = TABLE_LOOK_MS * NS_PER_MS};
+	int64_t end_ns = deadline_in_ms(TABLE_WAIT_MS);
+	struct sale_table_head head;
+
+	while (
+	    !sale_table_head_read(worker->table, &head) && mono_ns() < end_ns)
+		nanosleep(&pause, NULL);
+}
+
 static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct worker *worker = ctx;
@@ -167,6 +223,7 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 	struct gate_gauge gauge;
 
 	worker->child = child;
+	worker->stats = pool_child_area(child);
 	worker->fcgi = fcgi_new(&limits, err);
 	worker->gate = wire_gate(worker->settings, err);
 	worker->ledger = wire_ledger(worker->settings, WIRE_SERVER, err);
@@ -177,6 +234,8 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 	}
 	worker->gate_port = gate_port(worker->gate);
 	worker->ledger_port = ledger_port(worker->ledger);
+	timed_install(
+	    &worker->gate_port, &worker->ledger_port, worker->stats, child);
 	web_set_up(worker);
 	if (worker->ledger_port.ready(worker->ledger_port.ctx,
 		deadline_in_ms(worker->settings->mysql.connect_timeout_ms),
@@ -186,6 +245,10 @@ static bool worker_open(void *ctx, struct pool_child *child, struct err *err)
 		deadline_in_ms(worker->settings->redis.connect_timeout_ms),
 		&gauge, &why) != OUT_DONE)
 		log_warning("Redis is away at start: %s", why.text);
+	own_table_keep(&worker->own, &worker->gate_port, &worker->ledger_port);
+	if (worker->own.table == NULL)
+		table_await(worker);
+	stats_rss(worker->stats);
 	return true;
 }
 
@@ -258,6 +321,72 @@ static void outcome_log(
 	    outcome->err.text[0] != '\0' ? ": " : "", outcome->err.text);
 }
 
+/* Says on the board what has come, and counts how long it has waited. */
+static void request_note(
+    struct worker *worker, const struct web_request *request)
+{
+	struct strv query = request->uri;
+	struct pool_request shown = {.method = request->method,
+	    .path = strv_cut(&query, '?'),
+	    .content_length = request->body.n};
+	int64_t now_ns = mono_ns();
+	/* Without the time that reading took: that is ours. */
+	int64_t reading_ns = now_ns - pool_child_request_ns(worker->child);
+
+	shown.query = query;
+	pool_child_show(worker->child, &shown);
+	pool_child_phase(worker->child, PHASE_WORK, now_ns);
+	timed_begin();
+	worker->received = wall_now();
+	worker->received.us -= reading_ns / 1000;
+	worker->queue_ns = -1;
+	if (stats_queue_age(fcgi_param(worker->fcgi, "FG_T"), worker->received,
+		&worker->queue_ns))
+		stats_observe(&worker->stats->queue_age, worker->queue_ns);
+}
+
+static struct strv param_of(const void *ctx, const char *name)
+{
+	return fcgi_param(ctx, name);
+}
+
+static void access_note(struct worker *worker,
+    const struct web_request *request, const struct web_outcome *outcome,
+    size_t sent)
+{
+	if (worker->access == NULL)
+		return;
+	access_begin(worker->access, &(struct access_facts){.request = request,
+					 .outcome = outcome,
+					 .param = param_of,
+					 .ctx = worker->fcgi,
+					 .received = worker->received,
+					 .queue_ns = worker->queue_ns,
+					 .claim_ns = timed_claim_ns(),
+					 .insert_ns = timed_insert_ns(),
+					 .sent = sent,
+					 .master = (long)getppid()});
+}
+
+/* Sends it, and counts it; false when the connection is closed. */
+static bool request_end(struct worker *worker, struct strv response,
+    const struct web_outcome *outcome)
+{
+	int64_t taken_ns;
+	/* Nothing to send: the shopper has gone, and so has the connection. */
+	bool keep = outcome->status != 0 && !pool_child_draining(worker->child);
+
+	pool_child_show_user(worker->child, customer_view(&outcome->who));
+	pool_child_phase(worker->child, PHASE_REPLY, mono_ns());
+	keep = fcgi_finish(worker->fcgi, response, keep);
+	taken_ns = mono_ns() - pool_child_request_ns(worker->child);
+	stats_observe(&worker->stats->request, taken_ns);
+	stats_outcome(worker->stats, outcome, response.n);
+	if (worker->access != NULL)
+		access_end(worker->access, taken_ns);
+	return keep;
+}
+
 static enum pool_next worker_serve(void *ctx, int fd)
 {
 	struct worker *worker = ctx;
@@ -275,15 +404,17 @@ static enum pool_next worker_serve(void *ctx, int fd)
 	}
 	worker->fd = fd;
 	request = request_of(worker->fcgi, read);
+	request_note(worker, &request);
 	strbuf_init(&response, worker->response, sizeof(worker->response));
+	own_table_keep(&worker->own, &worker->gate_port, &worker->ledger_port);
 	web_handle(&worker->web, &request, &response, &outcome);
 	outcome_log(worker, &outcome);
-	/* Nothing to send: the shopper has gone, and so has the connection. */
-	keep = outcome.status != 0 && !pool_child_draining(worker->child);
+	access_note(worker, &request, &outcome, response.n);
 	worker->fd = -1;
-	return fcgi_finish(worker->fcgi, strbuf_view(&response), keep)
-		   ? POOL_KEEP
-		   : POOL_CLOSED;
+	keep = request_end(worker, strbuf_view(&response), &outcome);
+	if (++worker->served % RSS_EVERY == 0)
+		stats_rss(worker->stats);
+	return keep ? POOL_KEEP : POOL_CLOSED;
 }
 
 static void worker_idle(void *ctx)
@@ -299,5 +430,7 @@ struct pool_app worker_app(struct worker *worker)
 	    .serve = worker_serve,
 	    .idle = worker_idle,
 	    .close = worker_close,
+	    .phases = worker_phases,
+	    .nphases = ARRAY_LEN(worker_phases),
 	    .ctx = worker};
 }

@@ -13,9 +13,13 @@
 
 struct worker;
 
-/* All borrowed; `table` is shared memory.  NULL when memory is out. */
+/* All borrowed; `table` is shared memory.  Opens the access log.  NULL with
+ * `err`. */
 struct worker *worker_new(const struct settings *settings,
-    const struct sale_table *table, const struct token_keys *keys);
+    const struct sale_table *table, const struct token_keys *keys,
+    struct err *err) ATTR_MUSTUSE;
+/* There is no keeper: this worker reads the sales into `table` itself. */
+void worker_own_table(struct worker *worker, struct sale_table *table);
 void worker_free(struct worker **worker);
 struct pool_app worker_app(struct worker *worker);
 

@@ -2,7 +2,7 @@
 /*
  * The pages of the form twin, for browsers without JavaScript: small, readable
  * by a screen reader, nothing loaded, every byte that is not ours escaped.
- * Inside src/web only.
+ * Inside src/web only, but for html_escape().
  */
 #ifndef WEB_HTML_H
 #define WEB_HTML_H

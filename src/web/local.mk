@@ -28,5 +28,6 @@ libweb_a_SOURCES = \
 	%reldir%/utf8.c %reldir%/utf8.h \
 	%reldir%/verdicts.c %reldir%/verdicts.h \
 	%reldir%/view.c %reldir%/view.h \
-	%reldir%/web.c %reldir%/web.h
+	%reldir%/web.c %reldir%/web.h \
+	%reldir%/words.c %reldir%/words.h
 EXTRA_DIST += %reldir%/.may_include

@@ -14,6 +14,11 @@ static const struct route routes[] = {
     {"GET", "/v1/sales/{sale}/orders/mine", "mine", true, web_orders_mine},
 };
 
+const char *route_word(size_t i)
+{
+	return i < ARRAY_LEN(routes) ? routes[i].word : NULL;
+}
+
 static bool path_matches(
     const char *pattern, const struct uri_path *path, struct strv *arg)
 {

@@ -18,6 +18,9 @@ struct route {
 	void (*run)(struct exchange *x);
 };
 
+/* The words of all routes; NULL behind the last. */
+const char *route_word(size_t i);
+
 enum route_match {
 	ROUTE_FOUND,
 	ROUTE_OTHER_METHOD, /* `route` is one that has the path */

@@ -85,6 +85,11 @@ const struct problem_kind *verdict_problem(enum verdict verdict)
 	return &rows[verdict].kind;
 }
 
+const char *verdict_code(enum verdict verdict)
+{
+	return rows[verdict].kind.code;
+}
+
 /* ---- successes ---- */
 
 static void success_send(struct exchange *x, const struct purchase *purchase,

@@ -8,6 +8,8 @@
 
 #include "web/problem.h"
 
+/* The stable word of any verdict. */
+const char *verdict_code(enum verdict verdict);
 /* The refusal that a verdict stands for; not of a success. */
 const struct problem_kind *verdict_problem(enum verdict verdict);
 

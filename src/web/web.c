@@ -96,8 +96,10 @@ static bool step_identity(struct exchange *x)
 		problem_send_kind(x, &problems[PROBLEM_CROSS_SITE]);
 		return false;
 	}
-	if (identity == IDENTITY_REMOTE_USER || identity == IDENTITY_TOKEN)
+	if (identity == IDENTITY_REMOTE_USER || identity == IDENTITY_TOKEN) {
+		x->outcome->who = x->who;
 		return true;
+	}
 	identity_refuse(x, identity);
 	return false;
 }

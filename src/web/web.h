@@ -69,6 +69,7 @@ struct web_outcome {
 	int status; /* of HTTP; 0: peer gone, nothing to send */
 	const char *route; /* a stable word, "unknown" for none */
 	const char *code; /* of the problem, or the verdict's name */
+	struct customer who; /* n == 0: nobody, or nobody asked */
 	bool purchase; /* a purchase ran; `events` is valid */
 	unsigned events; /* as purchase_result.events */
 	struct err err; /* worth a log line when text is not "" */

@@ -14,6 +14,7 @@
 
 #include <limits.h>
 #include <sys/mman.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -294,6 +295,32 @@ START_TEST(test_log_file_one_line_each)
 }
 END_TEST
 
+START_TEST(test_log_json_whatever_the_bytes)
+{
+	char path[] = "/tmp/fg-log.XXXXXX", bytes[8192] = "", end[64];
+	struct err err = ERR_INIT;
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert(log_open(path, LOG_LEVEL_NOTICE, &err));
+	log_set_format(LOG_FORMAT_JSON);
+	log_set_role("test");
+	log_notice("say \"%s\"\n\xff\\", "hello");
+	log_set_format(LOG_FORMAT_TEXT);
+	ck_assert(log_open(NULL, LOG_LEVEL_NOTICE, &err));
+	ck_assert_int_gt(read(fd, bytes, sizeof(bytes) - 1), 0);
+	close(fd);
+	unlink(path);
+	ck_assert_str_eq(strstr(bytes, ",\"message\""),
+	    ",\"message\":\"say \\\"hello\\\"\\\\x0a\\\\xff\\\\\"}\n");
+	ck_assert_int_eq(strncmp(bytes, "{\"time\":\"", 9), 0);
+	snprintf(end, sizeof(end),
+	    ",\"level\":\"notice\",\"role\":\"test\",\"pid\":%ld,",
+	    (long)getpid());
+	ck_assert_ptr_nonnull(strstr(bytes, end));
+}
+END_TEST
+
 static void line_count(enum log_level level, const char *line, void *ctx)
 {
 	(void)level;
@@ -335,4 +362,5 @@ TESTS_MAIN("base", UNIT("cut", test_cut_and_trim),
     UNIT_SLOW("flip", test_flip_never_tears, 30),
     UNIT("flip-dead-writer", test_flip_survives_its_writer),
     UNIT("log", test_log_file_one_line_each),
+    UNIT("log-json", test_log_json_whatever_the_bytes),
     UNIT("log-limited", test_log_limited), UNIT("err", test_err_wrap))

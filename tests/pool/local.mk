@@ -24,7 +24,7 @@ unit_tests += %reldir%/test_listen_tcp
 %canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
 %canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-pool_rig = %reldir%/rig.c %reldir%/rig.h
+pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_reload.c
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
@@ -39,3 +39,37 @@ unit_tests += %reldir%/test_leaving
 %canon_reldir%_test_leaving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_leaving_SOURCES = %reldir%/test_leaving.c $(pool_rig)
 %canon_reldir%_test_leaving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_inherit
+%canon_reldir%_test_inherit_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_inherit_SOURCES = %reldir%/test_inherit.c
+%canon_reldir%_test_inherit_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_peers
+%canon_reldir%_test_peers_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_peers_SOURCES = %reldir%/test_peers.c $(pool_rig)
+%canon_reldir%_test_peers_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_notify
+%canon_reldir%_test_notify_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_notify_SOURCES = %reldir%/test_notify.c $(pool_rig)
+%canon_reldir%_test_notify_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_rights
+%canon_reldir%_test_rights_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_rights_SOURCES = %reldir%/test_rights.c $(pool_rig)
+%canon_reldir%_test_rights_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_queue
+%canon_reldir%_test_queue_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_queue_SOURCES = %reldir%/test_queue.c
+%canon_reldir%_test_queue_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+unit_tests += %reldir%/test_reload
+%canon_reldir%_test_reload_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_reload_SOURCES = %reldir%/test_reload.c
+%canon_reldir%_test_reload_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_renew
+%canon_reldir%_test_renew_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
+%canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)

@@ -27,8 +27,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NOTE(field) __atomic_add_fetch(&(field), 1, __ATOMIC_SEQ_CST)
-
 void rig_pause_ms(int ms)
 {
 	const struct timespec wait = {
@@ -54,7 +52,7 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 {
 	struct rig *rig = ctx;
 	struct rig_stage *stage = rig->stage;
-	int n = NOTE(stage->births);
+	int n = RIG_NOTE(stage->births);
 
 	if (n <= RIG_PIDS)
 		RIG_SET(stage->pids[n - 1], getpid());
@@ -70,8 +68,11 @@ static bool app_open(void *ctx, struct pool_child *child, struct err *err)
 	case RIG_OPEN_CRASHES:
 		kill(getpid(), SIGKILL);
 		return false;
+	case RIG_OPEN_HANGS:
+		for (;;)
+			rig_pause_ms(1000);
 	default:
-		NOTE(stage->opens);
+		RIG_NOTE(stage->opens);
 		return true;
 	}
 }
@@ -80,21 +81,31 @@ static void app_close(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->closes);
+	RIG_NOTE(rig->stage->closes);
 }
 
 static void app_idle(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->idles);
+	RIG_NOTE(rig->stage->idles);
+}
+
+static bool ticker_open(void *ctx, struct pool_child *child, struct err *err)
+{
+	struct rig *rig = ctx;
+
+	if (pool_child_turn(child))
+		RIG_NOTE(rig->stage->turns);
+	return app_open(ctx, child, err);
 }
 
 static int64_t app_tick(void *ctx)
 {
 	struct rig *rig = ctx;
-	int n = NOTE(rig->stage->ticks);
+	int n = RIG_NOTE(rig->stage->ticks);
 
+	RIG_SET(rig->stage->ticker, getpid());
 	if (n <= (int)ARRAY_LEN(rig->stage->tick_ns))
 		RIG_SET(rig->stage->tick_ns[n - 1], mono_ns());
 	return 50;
@@ -147,6 +158,16 @@ static bool fds_are_safe(const struct rig *rig, int fd)
 	       (out.tv_sec > 0 || out.tv_usec > 0);
 }
 
+static void rights_tell(char word[32])
+{
+	struct rlimit files = {0}, core = {0};
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	getrlimit(RLIMIT_CORE, &core);
+	snprintf(word, 32, "%d/%ld/%ld/%d", getpriority(PRIO_PROCESS, 0),
+	    (long)files.rlim_cur, (long)core.rlim_cur, prctl(PR_GET_DUMPABLE));
+}
+
 /* What the line asks for, before the answer; the answer's first word. */
 static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 {
@@ -154,15 +175,15 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 
 	snprintf(word, 32, "ok");
 	if (strcmp(line, "hold") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		while (!RIG_GET(stage->release))
 			rig_pause_ms(2);
 	} else if (strcmp(line, "hang") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		for (;;)
 			rig_pause_ms(1000);
 	} else if (strcmp(line, "slow") == 0) {
-		NOTE(stage->held);
+		RIG_NOTE(stage->held);
 		rig_pause_ms(300);
 	} else if (strcmp(line, "crash") == 0) {
 		kill(getpid(), SIGKILL);
@@ -173,6 +194,10 @@ static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
 	} else if (strcmp(line, "uid") == 0) {
 		snprintf(
 		    word, 32, "%u/%u", (unsigned)getuid(), (unsigned)getgid());
+	} else if (strcmp(line, "rights") == 0) {
+		rights_tell(word);
+	} else if (strncmp(line, "env:", 4) == 0) {
+		snprintf(word, 32, "%s", getenv(line + 4) ? "set" : "unset");
 	}
 }
 
@@ -183,7 +208,7 @@ static enum pool_next app_serve(void *ctx, int fd)
 	char line[32] = "", word[32], answer[96];
 	int n;
 
-	NOTE(rig->stage->serves);
+	RIG_NOTE(rig->stage->serves);
 	if (!line_read(fd, line, sizeof(line))) {
 		close(fd);
 		return POOL_CLOSED;
@@ -207,7 +232,7 @@ static void master_ready(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	NOTE(rig->stage->ready);
+	RIG_NOTE(rig->stage->ready);
 }
 
 void rig_init(struct rig *rig, unsigned children)
@@ -229,8 +254,10 @@ void rig_init(struct rig *rig, unsigned children)
 	    .idle = app_idle,
 	    .close = app_close,
 	    .ctx = rig};
-	rig->ticker = (struct pool_app){
-	    .open = app_open, .tick = app_tick, .close = app_close, .ctx = rig};
+	rig->ticker = (struct pool_app){.open = ticker_open,
+	    .tick = app_tick,
+	    .close = app_close,
+	    .ctx = rig};
 	rig->groups[0] = (struct pool_group){.name = "worker",
 	    .app = &rig->app,
 	    .max_children = children,
@@ -284,7 +311,8 @@ static int master_main(struct rig *rig)
 		log_alert("%s", err.text);
 		return 99;
 	}
-	exit_code = pool_run(&rig->conf);
+	exit_code =
+	    rig->single ? pool_single(&rig->conf) : pool_run(&rig->conf);
 	pool_listen_close(&rig->listen, rig->groups[0].listen_fd);
 	return exit_code;
 }

@@ -17,6 +17,8 @@
  *	fds        word is "safe" if its descriptors are close-on-exec, blocking,
  *	           with time-outs, and without Nagle's delay
  *	uid        word is "<uid>/<gid>"
+ *	rights     word is "<nice>/<RLIMIT_NOFILE>/<RLIMIT_CORE>/<dumpable>"
+ *	env:NAME   word is "set" or "unset"
  *
  * If a test fails, the master dies with the test process, and the children with
  * the master.
@@ -39,6 +41,17 @@ enum rig_open {
 	RIG_OPEN_OK,
 	RIG_OPEN_FAILS, /* false, "no tea today" */
 	RIG_OPEN_CRASHES, /* SIGSEGV */
+	RIG_OPEN_HANGS
+};
+
+/* What a reload meets. */
+enum rig_make {
+	RIG_MAKE_OK,
+	RIG_MAKE_FAILS, /* "line 3: no such tea" */
+	RIG_MAKE_TOO_MANY, /* above the room */
+	RIG_MAKE_JUDGED_BAD, /* "the kettle is cold" */
+	RIG_MAKE_JUDGE_HANGS,
+	RIG_MAKE_JUDGE_CRASHES
 };
 
 /* Shared by test, master and children; each number by one kind of writer. */
@@ -47,11 +60,19 @@ struct rig_stage {
 	int release; /* the test's */
 	int naive; /* keeps connections even when draining; the test's */
 	int no_deathsig; /* only the lifeline is left; the test's */
+	int how_to_make; /* enum rig_make; the test's */
+	unsigned next_children; /* of workers after a reload, 0: as before */
+	int makes, judges, enters, drops; /* calls; the master's */
+	uint32_t generation; /* from told(); the master's */
+	uint64_t ended; /* likewise */
+	int failed; /* likewise */
 	int max_files; /* RLIMIT_NOFILE above what is open; the test's */
 	int ready; /* calls of conf->ready */
 	int births; /* all counters below: of all children together */
 	int opens, closes, serves, idles, ticks;
 	int held; /* children inside "hold" or "hang" right now or once */
+	int turns; /* times that a ticker had the turn in open() */
+	pid_t ticker; /* who ticked last */
 	int64_t tick_ns[64];
 	pid_t pids[RIG_PIDS];
 };
@@ -63,8 +84,10 @@ struct rig {
 	struct pool_app app, ticker;
 	struct pool_group groups[2];
 	struct pool_conf conf;
+	struct pool_reloader reloader; /* see rig_add_reloader() */
 	enum log_level level;
 	int child_ignored; /* the launcher ignores SIGCHLD */
+	int single; /* pool_single() in place of pool_run() */
 	unsigned port; /* 0: the Unix socket; see rig_use_tcp() */
 	pid_t master;
 	struct pool_child *child; /* in a child: itself */
@@ -76,6 +99,10 @@ void rig_init(struct rig *rig, unsigned children);
 void rig_add_ticker(struct rig *rig);
 /* A TCP port of the loopback instead of the Unix socket. */
 void rig_use_tcp(struct rig *rig);
+/* Reloads make what the rig has, and what the stage says. */
+void rig_add_reloader(struct rig *rig);
+/* Asks for a reload, and waits for its verdict; true when it failed. */
+bool rig_reload(struct rig *rig);
 void rig_launch(struct rig *rig); /* does not wait */
 void rig_start(struct rig *rig); /* waits until conf->ready was called */
 void rig_signal(const struct rig *rig, int number);
@@ -114,7 +141,9 @@ void rig_pause_ms(int ms);
 	((struct unit_case){      \
 	    .name = text, .test = fn, .timeout_s = 30, .loops = rows})
 
-#define RIG_GET(field) __atomic_load_n(&(field), __ATOMIC_SEQ_CST)
+/* One more; the new value. */
+#define RIG_NOTE(field) __atomic_add_fetch(&(field), 1, __ATOMIC_SEQ_CST)
+#define RIG_GET(field)  __atomic_load_n(&(field), __ATOMIC_SEQ_CST)
 #define RIG_SET(field, value) \
 	__atomic_store_n(&(field), (value), __ATOMIC_SEQ_CST)
 

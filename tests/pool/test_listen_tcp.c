@@ -20,7 +20,7 @@ static const char *const bad_addresses[] = {"", "0", "65536", "-1", "9000 ",
     ":9000", "localhost:9000", "127.0.0.1", "127.0.0.1:", "127.0.0.1:0",
     "127.0.0.1:http", "127.0.0.1:9000:1", "256.0.0.1:9000", "[::1]",
     "[::1]9000", "[]:9000", "[::1:9000", "[127.0.0.1]:9000", "::1:9000",
-    "relative/path", "@abstract"};
+    "relative/path", "abstract"};
 
 START_TEST(test_tcp_bad_address)
 {

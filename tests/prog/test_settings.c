@@ -184,8 +184,80 @@ START_TEST(test_missing_file)
 }
 END_TEST
 
+struct held {
+	unsigned n;
+	char names[300];
+};
+
+static void held_note(void *ctx, const struct setting *setting)
+{
+	struct held *held = ctx;
+	size_t used = strlen(held->names);
+
+	held->n++;
+	snprintf(held->names + used, sizeof(held->names) - used, "[%s] %s ",
+	    setting->section, setting->key);
+}
+
+START_TEST(test_what_takes_a_restart_is_held)
+{
+	struct settings in_force, next, before;
+	struct held held = {0, ""};
+	char err[300];
+
+	ck_assert(load("[www]\nlisten = /run/a\nlisten.mode = 0600\n"
+		       "pm.max_children = 3\n[redis]\naddress = /run/r\n",
+	    &in_force, err));
+	ck_assert(load("[global]\npid = /run/p\n[www]\nlisten = /run/longer\n"
+		       "listen.mode = 0666\nlisten.backlog = 77\n"
+		       "pm.max_children = 9\n[redis]\naddress = /run/q\n",
+	    &next, err));
+	settings_hold(&next, &in_force, held_note, &held);
+	ck_assert_str_eq(held.names, "[global] pid [www] listen [www] "
+				     "listen.backlog [www] listen.mode ");
+	ck_assert_str_eq(next.www.listen, "/run/a");
+	ck_assert_str_eq(next.global.pid, "");
+	ck_assert_uint_eq(next.www.listen_mode, 0600);
+	ck_assert_int_eq(next.www.listen_backlog, -1);
+	/* The rest is new. */
+	ck_assert_int_eq(next.www.max_children, 9);
+	ck_assert_str_eq(next.redis.address, "/run/q");
+	/* Nothing changed, nothing to tell. */
+	before = next;
+	settings_hold(&next, &in_force, held_note, &held);
+	ck_assert_uint_eq(held.n, 4);
+	ck_assert_mem_eq(&next, &before, sizeof(next));
+}
+END_TEST
+
+/* Every row that is held is held whole, whatever its type. */
+START_TEST(test_every_restart_row_is_held)
+{
+	struct settings in_force, next;
+	struct held held = {0, ""};
+	unsigned rows = 0;
+
+	settings_defaults(&in_force);
+	settings_defaults(&next);
+	for (size_t i = 0; i < settings_table_n; i++) {
+		const struct setting *s = &settings_table[i];
+
+		if (s->reloadable)
+			continue;
+		rows++;
+		/* A text becomes another one, a number another one. */
+		*((char *)&next + s->offset) ^= 1;
+	}
+	settings_hold(&next, &in_force, held_note, &held);
+	ck_assert_uint_eq(held.n, rows);
+	ck_assert_mem_eq(&next, &in_force, sizeof(next));
+}
+END_TEST
+
 TESTS_MAIN("settings", UNIT("good", test_good),
     UNIT_TABLE("bad", test_bad, ARRAY_LEN(bad)),
     UNIT("long-lines", test_long_lines), UNIT("secrets", test_secrets),
     UNIT("round-trip", test_dump_round_trip),
-    UNIT("missing", test_missing_file))
+    UNIT("missing", test_missing_file),
+    UNIT("hold", test_what_takes_a_restart_is_held),
+    UNIT("hold-all", test_every_restart_row_is_held))

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new crew from the same file. */
+#include "config.h"
+
+#include "prog/renewal.h"
+#include "base/log.h"
+#include "prog/wire.h"
+
+/* For the stores to answer, and again for the new children to be ready: each
+ * store has 10 s, and a child connects to both. */
+#define BOUND_MS 30000
+
+static void held_tell(void *ctx, const struct setting *setting)
+{
+	(void)ctx;
+	log_warning("reload: [%s] %s has changed, which takes a restart: the "
+		    "old value stays in force",
+	    setting->section, setting->key);
+}
+
+static bool room_judge(const struct renewal *renewal,
+    const struct settings *settings, struct err *err)
+{
+	if (settings->www.max_children <= (int64_t)renewal->house->room)
+		return true;
+	err_set(err, 0,
+	    "[www] pm.max_children = %lld: memory was made for at most %u "
+	    "workers at the start; restart for more",
+	    (long long)settings->www.max_children, renewal->house->room);
+	return false;
+}
+
+static const struct pool_conf *renewal_make(void *ctx, struct err *err)
+{
+	struct renewal *renewal = ctx;
+	struct settings settings;
+	struct crew *crew;
+
+	if (!settings_load(renewal->path, &settings, err))
+		return NULL;
+	settings_hold(&settings, renewal->settings, held_tell, NULL);
+	if (!room_judge(renewal, &settings, err))
+		return NULL;
+	crew = crew_new(&settings, renewal->house, err);
+	return crew != NULL ? crew_conf(crew) : NULL;
+}
+
+static bool renewal_judge(
+    void *ctx, const struct pool_conf *conf, struct err *err)
+{
+	(void)ctx;
+	return wire_check(crew_settings(crew_of(conf)), NULL, err);
+}
+
+static void renewal_enter(void *ctx, const struct pool_conf *conf)
+{
+	const struct settings *settings = crew_settings(crew_of(conf));
+	struct err err = ERR_INIT;
+
+	(void)ctx;
+	if (!log_open(settings->global.error_log,
+		(enum log_level)settings->global.log_level, &err))
+		log_error("[global] error_log: %s; the old one stays in use",
+		    err.text);
+	log_set_format((enum log_format)settings->global.log_format);
+}
+
+static void renewal_drop(void *ctx, const struct pool_conf *conf)
+{
+	struct crew *crew = crew_of(conf);
+
+	(void)ctx;
+	crew_free(&crew);
+}
+
+struct pool_reloader renewal_reloader(struct renewal *renewal)
+{
+	return (struct pool_reloader){.make = renewal_make,
+	    .judge = renewal_judge,
+	    .enter = renewal_enter,
+	    .drop = renewal_drop,
+	    .ctx = renewal,
+	    .bound_ms = BOUND_MS};
+}

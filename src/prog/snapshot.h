@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the pool looks like now: board, areas, queue and sale table as the plain
+ * values that status and metrics print.  Also takes the samples that a moment
+ * alone cannot show: peaks, times.  The monitor only.
+ */
+#ifndef PROG_SNAPSHOT_H
+#define PROG_SNAPSHOT_H
+
+#include "pool/pool.h"
+#include "pool/queue.h"
+#include "prog/metrics.h"
+#include "prog/ready.h"
+#include "prog/settings.h"
+#include "prog/status.h"
+#include "sale/table.h"
+
+/* The name of the group whose children are workers. */
+#define SNAPSHOT_WORKERS "worker"
+
+/* What the monitor remembers, in its area: counters and peaks. */
+struct snapshot_memory {
+	uint64_t queue_peak, active_peak;
+	uint64_t full; /* times that every worker came to be active */
+	uint64_t full_ns, queued_ns;
+	uint64_t slow;
+};
+
+/* When the master began: it survives reloads. */
+struct snapshot_start {
+	int64_t time; /* seconds since 1970 */
+	int64_t mono_ns;
+};
+struct snapshot_start snapshot_start_now(void);
+
+struct snapshot {
+	const struct settings *settings;
+	const struct sale_table *table;
+	struct snapshot_start start;
+	struct pool_child *child; /* from here on: the child's own */
+	size_t workers; /* number of their group; SIZE_MAX: none */
+	struct pool_queue_probe probe;
+	struct snapshot_memory *memory;
+	int64_t sampled_ns;
+	bool was_full;
+	int64_t *told_ns; /* by slot: beginning of a request told as slow */
+	struct status_process *processes; /* room for all slots */
+};
+
+/* False with `err` when memory is out. */
+bool snapshot_open(struct snapshot *snapshot, struct pool_child *child,
+    struct err *err) ATTR_MUSTUSE;
+void snapshot_close(struct snapshot *snapshot);
+
+/* A few times a second. */
+void snapshot_sample(struct snapshot *snapshot);
+
+/* With `full`, also every worker; valid until the next call. */
+void snapshot_status(
+    struct snapshot *snapshot, bool full, struct status *status);
+/* `status` is borrowed. */
+void snapshot_metrics(struct snapshot *snapshot, const struct status *status,
+    struct metrics *metrics);
+void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts);
+
+/* Foreign bytes as valid UTF-8 without control characters, cut to fit. */
+void snapshot_clean(struct strv text, char *out, size_t size);
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters: relaxed stores of one writer. */
+#include "config.h"
+
+#include "prog/stats.h"
+#include "base/num.h"
+#include "web/words.h"
+
+#include <sys/resource.h>
+
+#define US INT64_C(1000)
+#define MS NS_PER_MS
+
+const int64_t stats_bounds_ns[STATS_BUCKETS] = {100 * US, 250 * US, 500 * US,
+    1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
+    500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS};
+
+_Static_assert(sizeof(struct stats) % sizeof(uint64_t) == 0, "counters only");
+
+static uint64_t load(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static void store(uint64_t *counter, uint64_t value)
+{
+	__atomic_store_n(counter, value, __ATOMIC_RELAXED);
+}
+
+static void add(uint64_t *counter, uint64_t n)
+{
+	store(counter, load(counter) + n);
+}
+
+void stats_count(uint64_t *counter)
+{
+	add(counter, 1);
+}
+
+const char *stats_route(size_t i)
+{
+	return i < STATS_ROUTES ? web_route_word(i) : NULL;
+}
+
+const char *stats_code(size_t i)
+{
+	return i < STATS_CODES ? web_code_word(i) : NULL;
+}
+
+static size_t number_of(const char *(*word)(size_t i), const char *text)
+{
+	for (size_t i = 0; word(i) != NULL; i++)
+		if (strcmp(word(i), text) == 0)
+			return i;
+	return 0;
+}
+
+void stats_outcome(
+    struct stats *stats, const struct web_outcome *outcome, size_t sent_bytes)
+{
+	size_t class = (size_t)outcome->status / 100;
+	size_t route = number_of(stats_route, outcome->route);
+
+	add(&stats->requests[route][class < STATS_CLASSES ? class : 0], 1);
+	add(&stats->codes[number_of(stats_code, outcome->code)], 1);
+	add(&stats->sent_bytes, sent_bytes);
+	for (size_t i = 0; i < STATS_EVENTS; i++)
+		if ((outcome->events & (1u << i)) != 0)
+			add(&stats->events[i], 1);
+}
+
+void stats_observe(struct stats_histogram *histogram, int64_t ns)
+{
+	size_t i = 0;
+
+	while (i < STATS_BUCKETS && ns > stats_bounds_ns[i])
+		i++;
+	add(&histogram->sum_ns, ns > 0 ? (uint64_t)ns : 0);
+	add(&histogram->bucket[i], 1);
+}
+
+void stats_rss(struct stats *stats)
+{
+	struct rusage usage;
+	uint64_t bytes;
+
+	if (getrusage(RUSAGE_SELF, &usage) != 0)
+		return;
+	bytes = (uint64_t)usage.ru_maxrss * 1024;
+	if (bytes > load(&stats->rss_peak_bytes))
+		store(&stats->rss_peak_bytes, bytes);
+}
+
+void stats_add(struct stats *sum, const struct stats *from)
+{
+	const uint64_t *in = (const uint64_t *)(const void *)from;
+	uint64_t *out = (uint64_t *)(void *)sum;
+	uint64_t peak = sum->rss_peak_bytes;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*out); i++)
+		out[i] += load(&in[i]);
+	if (load(&from->rss_peak_bytes) > peak)
+		peak = load(&from->rss_peak_bytes);
+	sum->rss_peak_bytes = peak;
+}
+
+bool stats_queue_age(struct strv sent, struct wall now, int64_t *age_ns)
+{
+	const int64_t day_us = 86400 * US_PER_S;
+	struct strv rest = sent;
+	struct strv seconds = strv_cut(&rest, '.');
+	uint64_t s, ms = 0;
+	int64_t age_us;
+
+	if (!num_parse_u64(seconds, 0, INT64_MAX / US_PER_S / 2, &s) ||
+	    (rest.p != NULL &&
+		(rest.n != 3 || !num_parse_u64(rest, 0, 999, &ms))))
+		return false;
+	age_us = now.us - (int64_t)(s * US_PER_S + ms * 1000);
+	if (age_us > day_us || age_us < -day_us)
+		return false;
+	*age_ns = age_us > 0 ? age_us * 1000 : 0;
+	return true;
+}

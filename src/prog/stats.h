@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What workers count, in shared memory: one struct stats a place for a child
+ * (pool_child_area()), one writer at a time, no locks.  It outlives the child,
+ * so that a sum over all places never goes back.  Workers write, the monitor
+ * adds up; a sum may miss what is counted at that very moment.
+ */
+#ifndef PROG_STATS_H
+#define PROG_STATS_H
+
+#include "sale/buy.h"
+#include "sale/ports.h"
+#include "web/web.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One more whenever a field of struct stats comes, goes or changes its meaning,
+ * or a route or code changes its number: an upgrade then counts from 0. */
+#define STATS_LAYOUT  1
+
+#define STATS_ROUTES  16
+#define STATS_CLASSES 6 /* 0: nothing was sent, 1..5: 1xx..5xx */
+#define STATS_CODES   64
+#define STATS_EVENTS  8
+
+/* Upper bounds of the buckets; one more catches what is above. */
+#define STATS_BUCKETS 16
+extern const int64_t stats_bounds_ns[STATS_BUCKETS];
+
+struct stats_histogram {
+	uint64_t
+	    bucket[STATS_BUCKETS + 1]; /* each for itself, not cumulative */
+	uint64_t sum_ns;
+};
+
+/* Nothing but 64-bit counters, so that a sum is a loop. */
+struct stats {
+	uint64_t requests[STATS_ROUTES][STATS_CLASSES];
+	uint64_t codes[STATS_CODES];
+	uint64_t events[STATS_EVENTS]; /* by enum buy_event */
+	uint64_t claims[OUT_COUNT]; /* calls of the gate, by enum outcome */
+	uint64_t inserts[OUT_COUNT]; /* calls of the ledger */
+	uint64_t sent_bytes;
+	struct stats_histogram request;
+	struct stats_histogram queue_age; /* where the front end tells (FG_T) */
+	struct stats_histogram claim;
+	struct stats_histogram insert;
+	uint64_t rss_peak_bytes; /* the highest, not a sum */
+};
+
+/* Routes and codes by number; NULL behind the last.  Both begin with
+ * "unknown", which also takes what has no number. */
+const char *stats_route(size_t i);
+const char *stats_code(size_t i);
+
+/* Writer. */
+void stats_outcome(
+    struct stats *stats, const struct web_outcome *outcome, size_t sent_bytes);
+void stats_observe(struct stats_histogram *histogram, int64_t ns);
+void stats_count(uint64_t *counter);
+void stats_rss(struct stats *stats);
+
+/* Reader: adds `from`, in shared memory, to `sum`. */
+void stats_add(struct stats *sum, const struct stats *from);
+
+/*
+ * How long a request waited before us: `sent` is the front end's own time when
+ * it passed it on, "seconds.milliseconds" since 1970 (nginx's $msec).  False
+ * when it is absent, no such number, or more than a day away.  The two clocks
+ * may differ: what would be negative is 0.
+ */
+bool stats_queue_age(
+    struct strv sent, struct wall now, int64_t *age_ns) ATTR_MUSTUSE;
+
+#endif
