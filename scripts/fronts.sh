@@ -59,7 +59,8 @@ front_conf_nginx() {
 }
 
 front_conf_apache_common() { # MODULE...
-	for module in mpm_event authz_core alias env headers reqtimeout "$@"; do
+	for module in mpm_event authz_core alias env headers reqtimeout setenvif \
+	    "$@"; do
 		echo "LoadModule ${module}_module $APACHE_MODULES/mod_$module.so"
 	done
 	# Apache refuses to serve as root.

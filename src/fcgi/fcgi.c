@@ -7,18 +7,14 @@
  * private: configure checks that the fields used here exist.  What is guarded
  * against is told where it is guarded; tests/fcgi provokes each of it.
  *
- * Three things cannot be guarded from outside, and no front end does them:
- *  - Bytes behind the end of a request that came in the same read are lost: a
- *    pipelined request is never answered.
- *  - An empty record of another request's id, amid this one, makes libfcgi
- *    skip the next record of this one.  With a CONTENT_LENGTH the body is then
- *    BAD_LENGTH; parameters have no such check.
- *  - A length of 2 GiB, or GET_VALUES asking twice for the same, aborts the
- *    process.  Only the front end may reach the socket.
+ * What it cannot be trusted with does not reach it (intake.h): lengths whose sum
+ * wraps and repeated GET_VALUES, which abort the process, other requests'
+ * records, which it takes for the end of this one, and every wait for a peer.
  */
 #include "config.h"
 
 #include "fcgi/fcgi.h"
+#include "fcgi/intake.h"
 #include "fcgi/params.h"
 
 #include "base/bug.h"
@@ -35,12 +31,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/*
- * A body above the limit is read on up to here, so that the refusal reaches a
- * front end that sends first and listens then (nginx, Apache).
- */
-#define DRAIN_MAX_BYTES (1024 * 1024)
-
 /* How long a peer that still sends is listened to before its end is closed. */
 #define LINGER_MS 100
 
@@ -55,6 +45,8 @@ struct fcgi {
 	struct fcgi_limits limits;
 	bool active; /* a request was given out and is not finished */
 	bool drained; /* nothing of it is left unread on the connection */
+	bool alone; /* and nothing came behind it */
+	struct intake *intake;
 	struct fcgi_params params;
 	size_t body_n;
 	char *body; /* limits.body_max_bytes + 1: the one more tells "above" */
@@ -103,6 +95,13 @@ struct fcgi *fcgi_new(const struct fcgi_limits *limits, struct err *err)
 	}
 	fcgi = calloc(1, sizeof(*fcgi));
 	if (fcgi != NULL)
+		fcgi->intake = intake_new(
+		    limits->params_max_bytes, limits->body_max_bytes, err);
+	if (fcgi != NULL && fcgi->intake == NULL) {
+		fcgi_free(&fcgi);
+		return NULL;
+	}
+	if (fcgi != NULL)
 		fcgi->body = malloc(limits->body_max_bytes + 1);
 	if (fcgi == NULL || fcgi->body == NULL) {
 		err_set_errno(err, "fcgi: a buffer for bodies of %zu bytes",
@@ -128,6 +127,7 @@ void fcgi_free(struct fcgi **fcgi)
 		return;
 	/* A request that nobody finished: its descriptor is the caller's. */
 	FCGX_Free(&(*fcgi)->req, 0);
+	intake_free(&(*fcgi)->intake);
 	free((*fcgi)->body);
 	free(*fcgi);
 	*fcgi = NULL;
@@ -169,12 +169,12 @@ static void stream_err(struct err *err, int code, const char *part)
 }
 
 /*
- * Puts `fd` into libfcgi's request and lets it read BEGIN_REQUEST and
- * PARAMS.  keepConnection is set because FCGX_Accept_r() begins by finishing
- * "the last request", and would close the connection else; FCGX_Detach()
- * makes its closing a plain close(), with no wait for the peer, and lasts
- * until the next close.  When reading fails it closes `fd` and falls back to
- * accept(-1), which fails.
+ * Puts `fd`, a connection or a file with a request, into libfcgi's request and
+ * lets it read BEGIN_REQUEST and PARAMS.  keepConnection is set because
+ * FCGX_Accept_r() begins by finishing "the last request", and would close the
+ * connection else; FCGX_Detach() makes its closing a plain close(), with no
+ * wait for the peer, and lasts until the next close.  When reading fails it
+ * closes `fd` and falls back to accept(-1), which fails.
  */
 static bool request_accept(struct fcgi *fcgi, int fd, struct err *err)
 {
@@ -201,27 +201,20 @@ static bool request_accept(struct fcgi *fcgi, int fd, struct err *err)
 }
 
 /*
- * Reads the body to its end; false when the stream broke.  Reading on is not
- * only for the body's sake: what is left unread takes the next request of a
- * kept connection with it, and turns close() into a reset.
+ * Reads the body to its end, which is there; false when the stream broke.
+ * Reading on is not only for the body's sake: what is left unread takes the
+ * next request of a kept connection with it.
  */
 static bool body_read(struct fcgi *fcgi, bool *too_large)
 {
 	int want = (int)fcgi->limits.body_max_bytes + 1;
 	int n = FCGX_GetStr(fcgi->body, want, fcgi->req.in);
+	char trash;
 
-	/* Fewer than asked for: that was the end, or an error. */
-	fcgi->drained = n < want;
-	*too_large = !fcgi->drained;
+	*too_large = n == want;
 	fcgi->body_n = *too_large ? 0 : (size_t)n;
-	for (int done = 0; !fcgi->drained && done < DRAIN_MAX_BYTES;
-	     done += n) {
-		char trash[8192];
-
-		n = FCGX_GetStr(trash, sizeof(trash), fcgi->req.in);
-		fcgi->drained = n < (int)sizeof(trash);
-	}
-	return FCGX_GetError(fcgi->req.in) == 0;
+	return FCGX_GetStr(&trash, 1, fcgi->req.in) == 0 &&
+	       FCGX_GetError(fcgi->req.in) == 0;
 }
 
 /*
@@ -256,14 +249,18 @@ static bool length_fits(const struct fcgi *fcgi, struct err *err)
 	return true;
 }
 
-enum fcgi_read fcgi_read(struct fcgi *fcgi, int fd, struct err *err)
+/*
+ * libfcgi parses a checked request: its parameters, then its body.  From a file
+ * it only reads; what it writes goes to the connection again.
+ */
+static enum fcgi_read request_parse(struct fcgi *fcgi, int fd,
+    const struct intake_request *request, struct err *err)
 {
+	int from = request->laid_fd >= 0 ? request->laid_fd : fd;
 	enum fcgi_params_verdict params;
-	bool body_too_large;
+	bool body_too_large = false, body_whole;
 
-	BUG_ON(fcgi->active);
-	BUG_ON(fd < 0);
-	if (!request_accept(fcgi, fd, err))
+	if (!request_accept(fcgi, from, err))
 		return FCGI_READ_GONE;
 	/* The first one is FCGI_ROLE, libfcgi's own. */
 	params = fcgi_params_index(
@@ -273,21 +270,21 @@ enum fcgi_read fcgi_read(struct fcgi *fcgi, int fd, struct err *err)
 		request_drop(fcgi);
 		return FCGI_READ_GONE;
 	}
+	fcgi->active = true;
+	fcgi->drained = !request->unread;
+	fcgi->alone = request->alone;
 	if (fcgi->req.role != FCGI_RESPONDER) {
-		/* An authorizer gets no body, a filter one stream more. */
-		fcgi->drained = false;
-		fcgi->active = true;
 		err_set(err, 0, "request: for role %d, this is a responder",
 		    fcgi->req.role);
 		return FCGI_READ_BAD_ROLE;
 	}
-	if (!body_read(fcgi, &body_too_large)) {
+	body_whole = body_read(fcgi, &body_too_large);
+	if (!body_whole) {
 		stream_err(err, FCGX_GetError(fcgi->req.in), "body");
 		request_drop(fcgi);
 		return FCGI_READ_GONE;
 	}
-	fcgi->active = true;
-	if (params == FCGI_PARAMS_TOO_LARGE) {
+	if (params == FCGI_PARAMS_TOO_LARGE || request->params_cut) {
 		err_set(err, 0,
 		    "request: parameters above %zu bytes, or more than %d",
 		    fcgi->limits.params_max_bytes, FCGI_PARAMS_COUNT_MAX);
@@ -300,6 +297,34 @@ enum fcgi_read fcgi_read(struct fcgi *fcgi, int fd, struct err *err)
 	}
 	return length_fits(fcgi, err) ? FCGI_READ_REQUEST
 				      : FCGI_READ_BAD_LENGTH;
+}
+
+enum fcgi_read fcgi_read(struct fcgi *fcgi, int fd, struct err *err)
+{
+	struct intake_request request;
+	enum fcgi_read read = FCGI_READ_GONE;
+
+	BUG_ON(fcgi->active);
+	BUG_ON(fd < 0);
+	switch (intake_read(fcgi->intake, fd, &request, err)) {
+	case INTAKE_PLAIN:
+		/* Whatever becomes of it, fd is closed with it. */
+		return request_parse(fcgi, fd, &request, err);
+	case INTAKE_NONE:
+		return FCGI_READ_NONE;
+	case INTAKE_LAID:
+		read = request_parse(fcgi, fd, &request, err);
+		break;
+	case INTAKE_GONE:
+		break;
+	}
+	if (read == FCGI_READ_GONE) {
+		close(fd);
+		return read;
+	}
+	close(fcgi->req.ipcFd);
+	fcgi->req.ipcFd = fd;
+	return read;
 }
 
 struct strv fcgi_param(const struct fcgi *fcgi, const char *name)
@@ -356,7 +381,8 @@ bool fcgi_finish(struct fcgi *fcgi, struct strv response, bool keep)
 {
 	FCGX_Request *req = &fcgi->req;
 	int fd = req->ipcFd;
-	bool stands = keep && req->keepConnection != 0 && fcgi->drained;
+	bool stands =
+	    keep && req->keepConnection != 0 && fcgi->drained && fcgi->alone;
 
 	BUG_ON(!fcgi->active);
 	BUG_ON(response.n > INT_MAX);

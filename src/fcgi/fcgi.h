@@ -2,14 +2,15 @@
 /*
  * One FastCGI responder request at a time over a descriptor that somebody else
  * accepted, through libfcgi.  Guards against libfcgi's traps: a request whose
- * parameters or body did not arrive whole is never given out as one.  Knows
- * nothing of HTTP's meaning or of sales.  Worker processes.
+ * parameters or body did not arrive whole is never given out as one, and what
+ * would abort libfcgi does not reach it.  Knows nothing of HTTP's meaning or of
+ * sales.  Worker processes.
  *
  * The descriptor is a connected stream socket, blocking, with SO_RCVTIMEO and
- * SO_SNDTIMEO: they bound each read and write; a peer that sends a byte now and
- * then is bounded by whoever watches the worker.  Handled signals are blocked
- * while one of these functions runs: libfcgi takes EINTR for the end of the
- * connection, whatever SA_RESTART says.  SIGPIPE is ignored from fcgi_new() on.
+ * SO_SNDTIMEO.  The former bounds the reading of a whole request, however its
+ * bytes trickle, the latter each write.  Handled signals are blocked while one
+ * of these functions runs: libfcgi takes EINTR for the end of the connection,
+ * whatever SA_RESTART says.  SIGPIPE is ignored from fcgi_new() on.
  */
 #ifndef FCGI_FCGI_H
 #define FCGI_FCGI_H
@@ -43,14 +44,17 @@ enum fcgi_read {
 	FCGI_READ_BAD_LENGTH,
 	/* Authorizer or filter; any other role is GONE. */
 	FCGI_READ_BAD_ROLE,
+	/* A question about the protocol came, and was answered; the connection
+	 * stands, and a request may come on it. */
+	FCGI_READ_NONE,
 	/* Nothing to answer; the descriptor is closed. */
 	FCGI_READ_GONE
 };
 
 /*
  * Reads one request from `fd`, which is borrowed unless the result is GONE.
- * `err` says why for everything but REQUEST.  Between a result other than GONE
- * and fcgi_finish() the accessors below are valid; their views die there.
+ * `err` says why for everything but REQUEST and NONE.  Between any other result
+ * than NONE and GONE and fcgi_finish() the accessors below are valid; their views die there.
  * TOO_LARGE leaves out what is: the body, or all but the first parameters.
  */
 enum fcgi_read fcgi_read(struct fcgi *fcgi, int fd, struct err *err);
@@ -69,7 +73,7 @@ struct strv fcgi_body(const struct fcgi *fcgi);
  * has at most 8160 bytes, ends the request, and says whether the connection
  * stands.  False: the descriptor is closed; because the front end did not ask
  * to keep it, because `keep` is false, because not all of the request could be
- * read, or because the response could not be sent.
+ * read or more than it came, or because the response could not be sent.
  */
 bool fcgi_finish(struct fcgi *fcgi, struct strv response, bool keep);
 

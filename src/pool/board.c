@@ -9,6 +9,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -77,6 +78,22 @@ static const char *const state_names[] = {
 };
 _Static_assert(ARRAY_LEN(state_names) == BOARD_STATE_COUNT, "a name for each");
 
+static const char *const cause_names[] = {
+    [BOARD_CAUSE_NONE] = "none",
+    [BOARD_CAUSE_MAX_REQUESTS] = "max_requests",
+    [BOARD_CAUSE_MAX_RSS] = "max_rss",
+    [BOARD_CAUSE_MAX_LIFETIME] = "max_lifetime",
+    [BOARD_CAUSE_SHRINK] = "shrink",
+    [BOARD_CAUSE_RELOAD] = "reload",
+    [BOARD_CAUSE_STOP] = "stop",
+    [BOARD_CAUSE_TERMINATE] = "terminate_timeout",
+    [BOARD_CAUSE_LATE] = "late",
+    [BOARD_CAUSE_SIGNAL] = "signal",
+    [BOARD_CAUSE_CRASH] = "crash",
+    [BOARD_CAUSE_STILLBORN] = "stillborn",
+};
+_Static_assert(ARRAY_LEN(cause_names) == BOARD_CAUSE_COUNT, "a name for each");
+
 #define LOAD(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
 #define STORE(field, value) \
 	__atomic_store_n(&(field), (value), __ATOMIC_RELAXED)
@@ -89,6 +106,11 @@ _Static_assert(ARRAY_LEN(state_names) == BOARD_STATE_COUNT, "a name for each");
 const char *pool_board_state_name(enum board_state state)
 {
 	return state_names[state];
+}
+
+const char *pool_board_cause_name(enum board_cause cause)
+{
+	return cause_names[cause];
 }
 
 static size_t lines_up(size_t bytes)
@@ -149,11 +171,20 @@ static struct board *board_map(int fd, const struct board_size *size)
 
 struct board *pool_board_new(const struct board_size *size)
 {
-	int fd = memfd_create("flashgate-board", MFD_CLOEXEC);
+	int fd =
+	    memfd_create("flashgate-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	struct board *board = fd < 0 ? NULL : board_map(fd, size);
 
-	if (board != NULL)
-		board->shared->layout = layout_of(size);
+	if (board == NULL)
+		return NULL;
+	/* Children have the descriptor, too: one that cuts the file would kill
+	 * everybody, the master first, at the next look (SIGBUS). */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) !=
+	    0) {
+		pool_board_free(&board);
+		return NULL;
+	}
+	board->shared->layout = layout_of(size);
 	return board;
 }
 
@@ -236,6 +267,18 @@ void pool_board_view(
 	    view->requests_total > base ? view->requests_total - base : 0;
 }
 
+void pool_board_count(const struct board *board, size_t group, size_t but,
+    unsigned counts[BOARD_STATE_COUNT])
+{
+	memset(counts, 0, BOARD_STATE_COUNT * sizeof(counts[0]));
+	for (size_t i = 0; i < board->size.nslots; i++) {
+		const struct board_slot *slot = &board->slots[i];
+
+		if (i != but && LOAD(slot->group) == group)
+			counts[state_sane(LOAD(slot->state))]++;
+	}
+}
+
 static void text_copy(char *out, const char *from, size_t size)
 {
 	memcpy(out, from, size);
@@ -270,10 +313,14 @@ void pool_board_deaths(
 	from = &board->shared->groups[group];
 	deaths->births = LOAD(from->births);
 	deaths->stillborn = LOAD(from->stillborn);
+	deaths->grown = LOAD(from->grown);
 	for (size_t i = 0; i < BOARD_EXIT_CODES; i++)
 		deaths->by_exit[i] = LOAD(from->by_exit[i]);
 	for (size_t i = 0; i < BOARD_SIGNALS; i++)
 		deaths->by_signal[i] = LOAD(from->by_signal[i]);
+	for (size_t i = 0; i < BOARD_CAUSE_COUNT; i++)
+		deaths->by_cause[i] = LOAD(from->by_cause[i]);
+	deaths->crash_loop = LOAD(from->crash_loop);
 }
 
 void pool_board_born(struct board_slot *slot, const struct board_birth *birth)
@@ -312,19 +359,33 @@ void pool_board_count_birth(struct board *board, size_t group)
 	ADD_ONE_SHARED(board->shared->groups[group].births);
 }
 
+void pool_board_count_grown(struct board *board, size_t group, unsigned n)
+{
+	BUG_ON(group >= board->size.ngroups);
+	for (unsigned i = 0; i < n; i++)
+		ADD_ONE_SHARED(board->shared->groups[group].grown);
+}
+
 void pool_board_count_death(
-    struct board *board, size_t group, int status, bool stillborn)
+    struct board *board, size_t group, int status, enum board_cause cause)
 {
 	struct board_deaths *deaths;
 
 	BUG_ON(group >= board->size.ngroups);
 	deaths = &board->shared->groups[group];
-	if (stillborn)
+	ADD_ONE_SHARED(deaths->by_cause[cause]);
+	if (cause == BOARD_CAUSE_STILLBORN)
 		ADD_ONE_SHARED(deaths->stillborn);
 	if (WIFEXITED(status))
 		ADD_ONE_SHARED(deaths->by_exit[WEXITSTATUS(status)]);
 	else if (WIFSIGNALED(status) && WTERMSIG(status) < BOARD_SIGNALS)
 		ADD_ONE_SHARED(deaths->by_signal[WTERMSIG(status)]);
+}
+
+void pool_board_set_crash_loop(struct board *board, size_t group, bool now)
+{
+	BUG_ON(group >= board->size.ngroups);
+	STORE(board->shared->groups[group].crash_loop, now ? 1 : 0);
 }
 
 void pool_board_set_pid(struct board_slot *slot, pid_t pid)

@@ -37,6 +37,25 @@ enum board_state {
 
 const char *pool_board_state_name(enum board_state state);
 
+/* What ended a child, in the eyes of people who count. */
+enum board_cause {
+	BOARD_CAUSE_NONE, /* nothing has yet */
+	BOARD_CAUSE_MAX_REQUESTS, /* it had its share, and was replaced */
+	BOARD_CAUSE_MAX_RSS,
+	BOARD_CAUSE_MAX_LIFETIME,
+	BOARD_CAUSE_SHRINK, /* fewer are wanted */
+	BOARD_CAUSE_RELOAD,
+	BOARD_CAUSE_STOP,
+	BOARD_CAUSE_TERMINATE, /* too long at one request */
+	BOARD_CAUSE_LATE, /* was told to go, and had to be killed */
+	BOARD_CAUSE_SIGNAL, /* somebody else told it, and it left in order */
+	BOARD_CAUSE_CRASH,
+	BOARD_CAUSE_STILLBORN,
+	BOARD_CAUSE_COUNT
+};
+
+const char *pool_board_cause_name(enum board_cause cause);
+
 struct board; /* all of it */
 struct board_slot; /* of one child */
 
@@ -82,8 +101,11 @@ struct board_text {
 struct board_deaths {
 	uint64_t births;
 	uint64_t stillborn;
+	uint64_t grown; /* were wanted because of the load */
 	uint64_t by_exit[BOARD_EXIT_CODES]; /* 0: left in order */
 	uint64_t by_signal[BOARD_SIGNALS];
+	uint64_t by_cause[BOARD_CAUSE_COUNT];
+	uint64_t crash_loop; /* 1: children die again and again just now */
 };
 
 struct board_size {
@@ -110,6 +132,9 @@ void *pool_board_area(struct board *board, size_t slot);
 size_t pool_board_slots(const struct board *board);
 void pool_board_view(
     const struct board *board, size_t slot, struct board_view *view);
+/* How many slots of a group are in each state, but for one slot. */
+void pool_board_count(const struct board *board, size_t group, size_t but,
+    unsigned counts[BOARD_STATE_COUNT]);
 /* All empty when the writer was faster than the reader again and again. */
 void pool_board_text(
     const struct board *board, size_t slot, struct board_text *text);
@@ -125,9 +150,11 @@ void pool_board_born(struct board_slot *slot, const struct board_birth *birth);
 void pool_board_set_group(struct board_slot *slot, size_t group);
 void pool_board_buried(struct board_slot *slot);
 void pool_board_count_birth(struct board *board, size_t group);
+void pool_board_count_grown(struct board *board, size_t group, unsigned n);
 /* `status` as waitpid(2) gives it. */
 void pool_board_count_death(
-    struct board *board, size_t group, int status, bool stillborn);
+    struct board *board, size_t group, int status, enum board_cause cause);
+void pool_board_set_crash_loop(struct board *board, size_t group, bool now);
 
 /* The child. */
 void pool_board_set_pid(struct board_slot *slot, pid_t pid);

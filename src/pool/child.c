@@ -7,11 +7,11 @@
 
 #include "pool/child.h"
 #include "pool/loop.h"
-#include "pool/policy.h"
 #include "pool/report.h"
 #include "pool/rights.h"
 #include "pool/signals.h"
 #include "pool/turns.h"
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -25,6 +25,17 @@
 bool pool_child_draining(const struct pool_child *child)
 {
 	return child->leaving == LEAVING_STOPS;
+}
+
+unsigned pool_child_idle_siblings(const struct pool_child *child)
+{
+	unsigned counts[BOARD_STATE_COUNT];
+
+	if (child->handover.give_fd < 0)
+		return 0;
+	pool_board_count(
+	    child->board, child->birth->group, child->birth->slot, counts);
+	return counts[BOARD_IDLE] + counts[BOARD_KEEP];
 }
 
 unsigned pool_child_index(const struct pool_child *child)
@@ -97,6 +108,7 @@ void pool_child_report(const struct pool_child *child, uint32_t kind)
 	    .slot = (uint32_t)child->birth->slot,
 	    .serial = child->birth->serial,
 	    .pid = (int32_t)getpid(),
+	    .cause = child->wear.cause,
 	};
 
 	/* EPIPE: the master is dead, which the lifeline says better. */
@@ -189,6 +201,7 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 	}
 	/* First, so that whoever hears of it finds it so. */
 	pool_board_set_state(child->slot, BOARD_IDLE);
+	pool_wear_ready(&child->wear);
 	pool_child_report(child, REPORT_READY);
 	pool_loop_run(&loop);
 	if (app->close != NULL)
@@ -211,12 +224,12 @@ void pool_child_main(const struct heritage *from, const struct birth *birth)
 	    .signal_fd = -1,
 	    .handover = from->handover[birth->group],
 	    .turns_fd = from->turns_fd,
-	    .request_limit =
-		pool_policy_request_limit(group->max_requests, birth->index),
 	};
+	const struct wear_limits limits = pool_wear_limits(group, birth->index);
 
 	pool_signals_child();
 	strangers_close(from, group);
 	log_set_role(group->name);
+	pool_wear_open(&child.wear, &limits, mono_ns());
 	_exit(pool_child_live(from, &child));
 }

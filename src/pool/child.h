@@ -12,6 +12,7 @@
 #include "pool/handover.h"
 #include "pool/ident.h"
 #include "pool/pool.h"
+#include "pool/wear.h"
 
 /* Everything that crosses the fork, and whose it is. */
 struct heritage {
@@ -61,7 +62,7 @@ struct pool_child {
 	int signal_fd;
 	uint64_t requests;
 	int64_t request_ns; /* when the one at hand began */
-	uint64_t request_limit; /* leaves after so many; 0: never */
+	struct wear wear;
 	enum leaving leaving;
 	struct handover handover; /* of its group */
 	int turns_fd;
@@ -75,12 +76,8 @@ void pool_child_main(
 int pool_child_live(
     const struct heritage *from, struct pool_child *child) ATTR_MUSTUSE;
 
-/* True when the child has served as many requests as it may. */
-static inline bool pool_child_is_spent(const struct pool_child *child)
-{
-	return child->request_limit != 0 &&
-	       child->requests >= child->request_limit;
-}
+/* Siblings that wait for work right now; 0 where nothing can change hands. */
+unsigned pool_child_idle_siblings(const struct pool_child *child);
 
 /* Tells the master; `kind` is an enum report_kind. */
 void pool_child_report(const struct pool_child *child, uint32_t kind);

@@ -101,6 +101,7 @@ static void stop(struct loop *loop)
 void pool_drain_run(struct loop *loop)
 {
 	struct pool_child *child = loop->child;
+	bool listened = loop->listening, took = loop->taking;
 
 	pool_board_set_state(child->slot, BOARD_DRAINING);
 	pool_child_report(child, REPORT_LEAVING);
@@ -110,6 +111,8 @@ void pool_drain_run(struct loop *loop)
 		pool_loop_unwatch(loop, child->handover.take_fd);
 	loop->listening = false;
 	loop->taking = false;
+	if (child->leaving == LEAVING_RETIRES)
+		pool_serve_rescue(loop, listened, took);
 	loop->resume_ns = 0;
 	loop->take_ns = 0;
 	loop->tick_ns = INT64_MAX;

@@ -38,10 +38,11 @@ void pool_handover_close(const struct handover *channel)
 		close(channel->take_fd);
 }
 
-bool pool_handover_give(const struct handover *channel, int fd, bool used)
+bool pool_handover_give(
+    const struct handover *channel, int fd, int64_t deadline_ns)
 {
-	char kind = used ? 'u' : 'n';
-	struct iovec part = {.iov_base = &kind, .iov_len = 1};
+	struct iovec part = {
+	    .iov_base = &deadline_ns, .iov_len = sizeof(deadline_ns)};
 	union ancillary room;
 	struct msghdr message = {.msg_iov = &part,
 	    .msg_iovlen = 1,
@@ -58,14 +59,14 @@ bool pool_handover_give(const struct handover *channel, int fd, bool used)
 	do
 		n = sendmsg(channel->give_fd, &message, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	return n == 1;
+	return n == (ssize_t)sizeof(deadline_ns);
 }
 
-int pool_handover_take(const struct handover *channel, bool *used)
+int pool_handover_take(const struct handover *channel, int64_t *deadline_ns)
 {
 	static struct log_rate rate;
-	char kind = 0;
-	struct iovec part = {.iov_base = &kind, .iov_len = 1};
+	struct iovec part = {
+	    .iov_base = deadline_ns, .iov_len = sizeof(*deadline_ns)};
 	union ancillary room;
 	struct msghdr message = {.msg_iov = &part,
 	    .msg_iovlen = 1,
@@ -79,7 +80,7 @@ int pool_handover_take(const struct handover *channel, bool *used)
 	do
 		n = recvmsg(channel->take_fd, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n != 1)
+	if (n != (ssize_t)sizeof(*deadline_ns))
 		return -1;
 	control = CMSG_FIRSTHDR(&message);
 	if (control == NULL || control->cmsg_type != SCM_RIGHTS) {
@@ -90,6 +91,15 @@ int pool_handover_take(const struct handover *channel, bool *used)
 		return -1;
 	}
 	memcpy(&fd, CMSG_DATA(control), sizeof(fd));
-	*used = kind == 'u';
 	return fd;
+}
+
+unsigned pool_handover_surplus(unsigned held, unsigned others, unsigned idle)
+{
+	unsigned work = held + others;
+	unsigned more = work > 0 ? work - 1 : 0;
+
+	if (more > held)
+		more = held;
+	return more < idle ? more : idle;
 }

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "pool/loop.h"
+#include "pool/report.h"
 #include "pool/signals.h"
 #include "base/bug.h"
 #include "base/clock.h"
@@ -191,7 +192,13 @@ int pool_loop_timeout_ms(const struct loop *loop)
 {
 	const struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
 	int64_t first_ns = loop->tick_ns;
+	int64_t wear_ns =
+	    loop->child->leaving == LEAVING_NOT
+		? pool_wear_next_ns(&loop->child->wear, loop->child->requests)
+		: INT64_MAX;
 
+	if (wear_ns < first_ns)
+		first_ns = wear_ns;
 	if (conn != NULL && conn->deadline_ns < first_ns)
 		first_ns = conn->deadline_ns;
 	if (loop->resume_ns != 0 && loop->resume_ns < first_ns)
@@ -274,20 +281,119 @@ unsigned pool_loop_control(
 	return may;
 }
 
-static void conns_take(
-    struct loop *loop, const struct epoll_event *events, int n)
+static struct conn *conn_of(
+    const struct loop *loop, const struct epoll_event *event)
 {
-	for (int i = 0; i < n && !pool_child_is_spent(loop->child); i++) {
-		struct conn *conn;
+	if (event->data.u64 < TAG_COUNT)
+		return NULL;
+	return pool_conns_find(&loop->conns, event->data.u64);
+}
 
-		if (events[i].data.u64 < TAG_COUNT)
+/* Who has connected just now is about to speak, and should not wait for the end
+ * of what `stays` has asked for.  Who has been silent for longer stays. */
+static void young_give(
+    struct loop *loop, const struct conn *stays, unsigned max)
+{
+	int64_t age_ms = loop->child->group->io_timeout_ms;
+	int64_t young_ns = mono_ns() + (age_ms - LOOP_YOUNG_MS) * NS_PER_MS;
+	struct conn *conn = pool_conns_oldest(&loop->conns, CONN_WAITING);
+	struct conn *next;
+
+	for (; conn != NULL && max > 0; conn = next) {
+		next = pool_conns_newer(&loop->conns, conn);
+		if (conn == stays || conn->deadline_ns < young_ns)
 			continue;
-		conn = pool_conns_find(&loop->conns, events[i].data.u64);
-		if (conn != NULL)
-			pool_serve_ready(loop, conn, events[i].events);
-		else if (!loop->forgot)
-			loop->ghost = true;
+		if (!pool_serve_give_one(loop, conn))
+			return;
+		max--;
 	}
+}
+
+/* How many of them are connections that we hold; and the first. */
+static unsigned conns_count(const struct loop *loop,
+    const struct epoll_event *events, int n, const struct conn **first)
+{
+	unsigned count = 0;
+
+	*first = NULL;
+	for (int i = n - 1; i >= 0; i--) {
+		const struct conn *conn = conn_of(loop, &events[i]);
+
+		if (conn == NULL)
+			continue;
+		*first = conn;
+		count++;
+	}
+	return count;
+}
+
+/*
+ * A connection belongs to the child that accepted it, a request to whoever is
+ * free: of several connections that have something to say, or are about to, all
+ * but one go to siblings that wait.  Of the former those who came last: the
+ * others have waited longest.
+ */
+static void conns_share(
+    struct loop *loop, const struct epoll_event *events, int n, unsigned may)
+{
+	const struct conn *stays;
+	unsigned held = conns_count(loop, events, n, &stays);
+	unsigned others = ((may & LOOP_MAY_ACCEPT) != 0 ? 1 : 0) +
+			  ((may & LOOP_MAY_TAKE) != 0 ? 1 : 0);
+	unsigned silent = pool_conns_count(&loop->conns, CONN_WAITING);
+	unsigned idle, more;
+
+	if (held + others == 0 || held + others + silent < 2)
+		return;
+	idle = pool_child_idle_siblings(loop->child);
+	more = pool_handover_surplus(held, others, idle);
+	idle -= more;
+	for (int i = n - 1; i >= 0 && more > 0; i--) {
+		struct conn *conn = conn_of(loop, &events[i]);
+
+		if (conn == NULL)
+			continue;
+		if (!pool_serve_give_one(loop, conn))
+			return;
+		more--;
+	}
+	young_give(loop, stays, idle);
+}
+
+static bool may_come_in(const struct loop *loop)
+{
+	return pool_conns_count(&loop->conns, CONN_FREE) > 0;
+}
+
+/* One new one, one from a sibling; what is still to be had. */
+static unsigned sources_take(struct loop *loop, unsigned may)
+{
+	if ((may & LOOP_MAY_ACCEPT) != 0 && may_come_in(loop) &&
+	    !pool_serve_accept(loop))
+		may &= ~(unsigned)LOOP_MAY_ACCEPT;
+	if ((may & LOOP_MAY_TAKE) != 0 && may_come_in(loop) &&
+	    !pool_serve_take(loop))
+		may &= ~(unsigned)LOOP_MAY_TAKE;
+	return may;
+}
+
+/* One that we hold, one from outside, in turns: neither can starve the other.
+ * What is still to be had outside. */
+static unsigned conns_take(
+    struct loop *loop, const struct epoll_event *events, int n, unsigned may)
+{
+	for (int i = 0; i < n; i++) {
+		struct conn *conn = conn_of(loop, &events[i]);
+
+		if (conn != NULL) {
+			pool_serve_ready(loop, conn, events[i].events);
+			if (loop->child->leaving == LEAVING_NOT)
+				may = sources_take(loop, may);
+		} else if (events[i].data.u64 >= TAG_COUNT && !loop->forgot) {
+			loop->ghost = true;
+		}
+	}
+	return may;
 }
 
 static bool conns_rewatch(struct loop *loop, enum conn_state state)
@@ -342,17 +448,17 @@ static void turn(struct loop *loop)
 	loop->forgot = false;
 	n = events_wait(loop, events);
 	may = pool_loop_control(loop, events, n);
-	conns_take(loop, events, n);
+	conns_share(loop, events, n, may);
+	may = conns_take(loop, events, n, may);
 	/*
 	 * Also when a signal came with it: this wake-up was ours alone, and
-	 * nobody else will be told of that connection.  But not as request
-	 * number limit + 1: who replaces us looks at the socket anew.
+	 * nobody else will be told of that connection.
 	 */
-	if ((may & LOOP_MAY_ACCEPT) != 0 && !pool_child_is_spent(loop->child))
-		pool_serve_accept(loop);
-	if ((may & LOOP_MAY_TAKE) != 0 && !pool_child_is_spent(loop->child))
-		(void)pool_serve_take(loop);
+	(void)sources_take(loop, may);
 	pool_serve_expire(loop);
+	/* It serves on until the master tells it to go. */
+	if (pool_wear_turn(&loop->child->wear, loop->child->requests))
+		pool_child_report(loop->child, REPORT_WORN);
 	if (loop->ghost)
 		ghost_banish(loop);
 }

@@ -20,6 +20,8 @@
 #define LOOP_BATCH 32
 /* Room for connections that have not sent a byte, above keep_max. */
 #define LOOP_WAITING 64
+/* Silent for less than that: about to speak. */
+#define LOOP_YOUNG_MS 20
 /* How long accept() pauses when descriptors or memory are out. */
 #define LOOP_PAUSE_MS 1000
 /* How often a full channel, and a predecessor's end, are looked at. */
@@ -66,10 +68,22 @@ unsigned pool_loop_control(
 int pool_loop_timeout_ms(const struct loop *loop);
 
 /* serve.c */
-/* Accepts at most one connection, and serves it if its request is there. */
-void pool_serve_accept(struct loop *loop);
-/* Takes some connections that a retiring child has given; false: none. */
+/* Accepts at most one connection, and serves it if its request is there;
+ * false: none. */
+bool pool_serve_accept(struct loop *loop);
+/* Takes some connections that other children have given, up to the first with
+ * a request, which it serves; false: none. */
 bool pool_serve_take(struct loop *loop);
+/*
+ * Of the listening socket, and of the channel, one more that waits is held.  For
+ * who goes while others stay, after it has ceased to watch: a wake-up may have
+ * come to it that nobody else was given, and nobody may be born in its place,
+ * who would look anew.
+ */
+void pool_serve_rescue(struct loop *loop, bool accepted, bool took);
+/* To a sibling, with what it has sent; false, with errno, and nothing has
+ * changed. */
+bool pool_serve_give_one(struct loop *loop, struct conn *conn) ATTR_MUSTUSE;
 /* Gives what is held to the others; true when nothing is held any more. */
 bool pool_serve_give(struct loop *loop) ATTR_MUSTUSE;
 /* An event came for a connection of the table. */

@@ -11,7 +11,6 @@
 #include "pool/report.h"
 #include "pool/signals.h"
 #include "pool/statusfile.h"
-#include "pool/turns.h"
 #include "pool/upgrade.h"
 #include "base/bug.h"
 #include "base/clock.h"
@@ -19,9 +18,7 @@
 #include "base/str.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <sysexits.h>
@@ -36,157 +33,13 @@ static void conf_check(const struct pool_conf *conf)
 		const struct pool_group *group = &conf->groups[i];
 
 		BUG_ON(group->name == NULL || group->app == NULL);
+		BUG_ON(group->size.manager != POOL_STATIC &&
+		       (group->listen_fd < 0 || group->size.idle_ms == 0));
 		if (group->listen_fd < 0)
 			continue;
 		BUG_ON(group->app->serve == NULL);
 		BUG_ON(group->io_timeout_ms == 0); /* would mean "for ever" */
 	}
-}
-
-/* ---- what the master holds ----------------------------------------------- */
-
-/* The former program's, with all that was counted, when ours is like it. */
-static void board_make(struct master *master)
-{
-	const struct pool_conf *conf = master->conf;
-	const struct board_size size = {
-	    .ngroups = conf->ngroups,
-	    .nslots = master->nchildren,
-	    .area_bytes = conf->area_bytes,
-	    .area_layout = conf->area_layout,
-	};
-	struct legacy *legacy = pool_legacy();
-
-	if (legacy->board_fd >= 0) {
-		master->heritage.board =
-		    pool_board_attach(legacy->board_fd, &size);
-		legacy->board_fd = -1;
-		if (master->heritage.board == NULL)
-			log_notice("upgrade: the former program counted "
-				   "differently: counters begin at 0");
-	}
-	if (master->heritage.board == NULL)
-		master->heritage.board = pool_board_new(&size);
-}
-
-static bool room_make(struct master *master, struct err *err)
-{
-	const struct pool_conf *conf = master->conf;
-
-	for (size_t i = 0; i < conf->ngroups; i++) {
-		const struct pool_group *group = &conf->groups[i];
-		unsigned room =
-		    group->room != 0 ? group->room : group->max_children;
-
-		BUG_ON(room < group->max_children);
-		for (size_t k = 0; k < ARRAY_LEN(master->generations); k++) {
-			master->generations[k].groups[i].first =
-			    master->nchildren;
-			master->generations[k].groups[i].room = room;
-			master->nchildren += room;
-		}
-	}
-	master->children = calloc(master->nchildren > 0 ? master->nchildren : 1,
-	    sizeof(*master->children));
-	if (master->children == NULL) {
-		err_set(err, ENOMEM, "no memory for %zu children",
-		    master->nchildren);
-		return false;
-	}
-	board_make(master);
-	if (master->heritage.board == NULL) {
-		err_set_errno(
-		    err, "shared memory for %zu children", master->nchildren);
-		return false;
-	}
-	return true;
-}
-
-static bool pipe_make(int *reading, int *writing, struct err *err)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) {
-		err_set_errno(err, "pipe");
-		return false;
-	}
-	*reading = fds[0];
-	*writing = fds[1];
-	return true;
-}
-
-static bool watch(const struct master *master, int fd, struct err *err)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-
-	if (epoll_ctl(master->heritage.epoll_fd, EPOLL_CTL_ADD, fd, &event) ==
-	    0)
-		return true;
-	err_set_errno(err, "epoll_ctl");
-	return false;
-}
-
-/* The former program's children give into the same that ours take from. */
-static bool channel_make(
-    struct handover *channel, const char *group, struct err *err)
-{
-	struct legacy_group *left = pool_legacy_group(pool_legacy(), group);
-
-	if (left == NULL)
-		return pool_handover_open(channel, err);
-	*channel = left->channel;
-	left->channel = HANDOVER_NONE;
-	return true;
-}
-
-static bool channels_make(struct master *master, struct err *err)
-{
-	for (size_t i = 0; i < master->conf->ngroups; i++)
-		if (master->conf->groups[i].listen_fd >= 0 &&
-		    !channel_make(&master->heritage.handover[i],
-			master->conf->groups[i].name, err))
-			return false;
-	pool_legacy_close_rest(pool_legacy());
-	return true;
-}
-
-static bool descriptors_make(struct master *master, struct err *err)
-{
-	struct heritage *own = &master->heritage;
-
-	if (!channels_make(master, err))
-		return false;
-	own->turns_fd = pool_turns_open(err);
-	if (own->turns_fd < 0)
-		return false;
-
-	if (!pipe_make(&own->lifeline_read, &own->lifeline_write, err) ||
-	    !pipe_make(&own->report_read, &own->report_write, err))
-		return false;
-	own->signal_fd = pool_signals_open_master();
-	own->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (own->signal_fd < 0 || own->epoll_fd < 0) {
-		err_set_errno(err, "signalfd, epoll");
-		return false;
-	}
-	return watch(master, own->signal_fd, err) &&
-	       watch(master, own->report_read, err);
-}
-
-static void master_free(struct master *master)
-{
-	const struct heritage *own = &master->heritage;
-	const int fds[] = {own->epoll_fd, own->signal_fd, own->report_write,
-	    own->report_read, own->lifeline_write, own->lifeline_read,
-	    own->turns_fd};
-
-	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
-		pool_handover_close(&own->handover[i]);
-	pool_board_free(&master->heritage.board);
-	free(master->children);
 }
 
 /* ---- logs ---------------------------------------------------------------- */
@@ -303,6 +156,17 @@ static void children_reap(struct master *master)
 	}
 }
 
+/* USR2 asks for the next program, if there is one. */
+static void renew_ask(struct master *master, bool program)
+{
+	if (master->followed)
+		pool_upgrade_pass_on(master, program);
+	else
+		pool_renew_do(master, program && pool_upgrade_is_due(master)
+					  ? RELOAD_PROGRAM
+					  : RELOAD_ASKED);
+}
+
 static void signals_take(struct master *master)
 {
 	unsigned came = pool_signals_read(master->heritage.signal_fd);
@@ -311,29 +175,27 @@ static void signals_take(struct master *master)
 		children_reap(master);
 	if ((came & SIGNALS_REOPEN) != 0)
 		logs_reopen(master);
-	if ((came & SIGNALS_RENEW) != 0)
-		pool_renew_do(master, pool_upgrade_is_due(master)
-					  ? RELOAD_PROGRAM
-					  : RELOAD_ASKED);
-	else if ((came & SIGNALS_RELOAD) != 0)
-		pool_renew_do(master, RELOAD_ASKED);
+	if ((came & (SIGNALS_RENEW | SIGNALS_RELOAD)) != 0)
+		renew_ask(master, (came & SIGNALS_RENEW) != 0);
 	if ((came & SIGNALS_STOP) != 0)
 		stop_do(master, STOP_ASKED);
 }
 
-static void complete_tell(struct master *master)
+/* True when that has just come to be. */
+static bool complete_tell(struct master *master)
 {
 	if (master->complete || !pool_generation_is_complete(master->serving))
-		return;
+		return false;
 	master->complete = true;
 	log_notice("ready: %u children", alive(master));
 	if (master->heir) {
 		pool_upgrade_tell_ready(master);
-		return;
+		return true;
 	}
 	pool_notify_ready(&master->notify);
 	if (master->conf->ready != NULL)
 		master->conf->ready(master->conf->ready_ctx);
+	return true;
 }
 
 void pool_master_take_over(struct master *master)
@@ -342,6 +204,8 @@ void pool_master_take_over(struct master *master)
 	struct err err = ERR_INIT;
 
 	master->heir = false;
+	pool_retire_publish(master);
+	pool_renew_do(master, RELOAD_READY);
 	/* The children are there and serve: no reason to end. */
 	if (conf->pid_file != NULL && !pool_pidfile_write(conf->pid_file, &err))
 		log_error("%s", err.text);
@@ -374,6 +238,7 @@ static int64_t generations_fill(struct master *master)
 	/* First the reload: what it makes is filled in the same turn. */
 	int64_t first_ns = pool_renew_turn(master);
 
+	first_ns = earlier(first_ns, pool_manage_turn(master));
 	first_ns = earlier(first_ns, groups_fill(master, master->serving));
 	return earlier(first_ns, groups_fill(master, master->other));
 }
@@ -394,6 +259,8 @@ static void events_take(struct master *master, int64_t until_ns)
 			reports_take(master);
 		else if (events[i].data.fd == master->link_fd)
 			pool_upgrade_hear(master);
+		else
+			(void)pool_manage_event(master, events[i].data.fd);
 	}
 }
 
@@ -406,29 +273,33 @@ static int64_t notify_turn(struct master *master)
 	    &master->generations[ARRAY_LEN(master->generations) - 1];
 	struct notify_facts facts = {.board = master->heritage.board,
 	    .now_ns = mono_ns(),
-	    .reload_failed =
-		master->status.failed ? master->status.text : NULL};
+	    .reload_failed = master->status.failed ? master->status.text : NULL,
+	    .alarm = master->alarm[0] != '\0' ? master->alarm : NULL};
 
 	/* Both generations' places: the requests of an old one stay counted. */
 	if (service->conf->listen_fd >= 0)
 		facts.nslots = last->groups[0].first + service->room;
 	facts.alive = service->alive - service->starting;
+	/* Nobody is there because nobody is needed: our own loop runs. */
+	facts.resting = service->alive == 0 && service->want == 0;
 	return pool_notify_turn(&master->notify, &facts);
 }
 
 static int run(struct master *master)
 {
-	int64_t until_ns, notify_ns;
+	int64_t until_ns;
 
 	for (;;) {
 		if (master->stop.state == STOP_RUNNING) {
-			until_ns = generations_fill(master);
+			/* First: who goes leaves room for others. */
+			until_ns = pool_retire_turn(master);
+			until_ns = earlier(until_ns, generations_fill(master));
 			if (master->followed && alive(master) == 0)
 				return EX_OK;
-			complete_tell(master);
-			notify_ns = notify_turn(master);
-			if (notify_ns < until_ns)
-				until_ns = notify_ns;
+			/* From now on sizes are managed. */
+			if (complete_tell(master))
+				continue;
+			until_ns = earlier(until_ns, notify_turn(master));
 		} else {
 			stop_do(master, STOP_TIME);
 			until_ns = master->stop.deadline_ns;
@@ -454,7 +325,7 @@ static bool prepare(struct master *master, int *exit_code, struct err *err)
 		log_notice("user and group of the settings are not applied: "
 			   "the master is not root");
 	*exit_code = EX_SOFTWARE;
-	if (!room_make(master, err) || !descriptors_make(master, err))
+	if (!pool_prepare(master, err))
 		return false;
 	pool_upgrade_inherit(master);
 	pool_renew_init(master);
@@ -478,25 +349,12 @@ bool pool_is_followed(void)
 
 int pool_run(const struct pool_conf *conf)
 {
-	struct master master = {.conf = conf, .link_fd = -1};
+	struct master master = {.conf = conf};
 	struct err err = ERR_INIT;
 	int exit_code;
 
 	conf_check(conf);
-	master.heritage = (struct heritage){
-	    .conf = conf,
-	    .ident = &master.ident,
-	    .master = getpid(),
-	    .lifeline_read = -1,
-	    .lifeline_write = -1,
-	    .report_read = -1,
-	    .report_write = -1,
-	    .signal_fd = -1,
-	    .epoll_fd = -1,
-	    .turns_fd = -1,
-	};
-	for (size_t i = 0; i < POOL_GROUPS_MAX; i++)
-		master.heritage.handover[i] = HANDOVER_NONE;
+	pool_prepare_none(&master);
 	pool_stop_init(&master.stop, conf->control_timeout_ms);
 	pool_signals_master();
 	pool_notify_open(&master.notify);
@@ -517,6 +375,6 @@ int pool_run(const struct pool_conf *conf)
 	followed = master.followed || master.heir;
 	pool_notify_close(&master.notify);
 	pool_upgrade_link_close(&master);
-	master_free(&master);
+	pool_prepare_undo(&master);
 	return exit_code;
 }

@@ -100,12 +100,19 @@ static void say(const struct notify *notify, const char *text)
 static void say_one(
     const struct notify *notify, const char *variable, const char *value)
 {
-	char bytes[512];
+	char bytes[768];
 	struct strbuf text;
 
-	/* Cut is good enough for a line that people read. */
+	/* Cut is good enough for a line that people read.  It may quote a file
+	 * or a store: a newline would begin another variable, as MAINPID=, and
+	 * systemd drops a text that is not UTF-8. */
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text, "%s=%s", variable, value);
+	for (char *at = text.p; *at != '\0'; at++)
+		if ((unsigned char)*at < ' ')
+			*at = ' ';
+		else if ((unsigned char)*at >= 0x7f)
+			*at = '?';
 	say(notify, text.p);
 }
 
@@ -162,6 +169,11 @@ void pool_notify_stopping(struct notify *notify, unsigned grace_ms)
 	say(notify, text.p);
 }
 
+void pool_notify_soon(struct notify *notify)
+{
+	notify->status_ns = 0;
+}
+
 void pool_notify_status(struct notify *notify, const char *text)
 {
 	say_one(notify, "STATUS", text);
@@ -193,10 +205,12 @@ static struct tally count(const struct notify_facts *facts)
 static void status_say(struct notify *notify, const struct notify_facts *facts,
     const struct tally *tally)
 {
-	char bytes[400];
+	char bytes[700];
 	struct strbuf text;
 
 	strbuf_init(&text, bytes, sizeof(bytes));
+	if (facts->alarm != NULL)
+		strbuf_printf(&text, "%s; ", facts->alarm);
 	strbuf_printf(&text, "%u busy, %u idle, %" PRIu64 " requests",
 	    tally->busy, tally->waiting, tally->served);
 	if (facts->reload_failed != NULL)
@@ -208,8 +222,9 @@ static void status_say(struct notify *notify, const struct notify_facts *facts,
 static bool makes_progress(const struct notify *notify,
     const struct notify_facts *facts, const struct tally *tally)
 {
-	return facts->alive > 0 && (facts->nslots == 0 || tally->waiting > 0 ||
-				       tally->served != notify->served);
+	return facts->resting ||
+	       (facts->alive > 0 && (facts->nslots == 0 || tally->waiting > 0 ||
+					tally->served != notify->served));
 }
 
 static void feed(struct notify *notify, const struct notify_facts *facts,

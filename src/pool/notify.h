@@ -32,8 +32,10 @@ struct notify_facts {
 	const struct board *board;
 	size_t nslots; /* the first so many serve; 0: nobody does */
 	unsigned alive; /* of these (or of those that tick) are ready */
+	bool resting; /* none is needed, so none has to make progress */
 	const char
 	    *reload_failed; /* why the last reload did; NULL: it did not */
+	const char *alarm; /* a crash loop; NULL: none */
 	int64_t now_ns;
 };
 
@@ -50,6 +52,8 @@ void pool_notify_reloaded(struct notify *notify);
 void pool_notify_main(struct notify *notify, pid_t pid);
 /* `grace_ms` is how long it may take from now. */
 void pool_notify_stopping(struct notify *notify, unsigned grace_ms);
+/* The next turn says STATUS, for something has changed. */
+void pool_notify_soon(struct notify *notify);
 /* One line for `systemctl status`. */
 void pool_notify_status(struct notify *notify, const char *text);
 

@@ -72,7 +72,8 @@ enum policy_death pool_policy_classify(const struct policy_life *life)
 {
 	if (!life->ready)
 		return POLICY_STILLBORN;
-	if (life->leaving && life->exit_ok)
+	/* Its own fault or not: nothing says that the next one fares so. */
+	if (life->killed || (life->leaving && life->exit_ok))
 		return POLICY_LEFT;
 	if (life->requests == 0 &&
 	    life->died_ns - life->ready_ns < POLICY_SETTLED_MS * NS_PER_MS)
@@ -127,7 +128,14 @@ bool pool_policy_died(struct policy *policy, enum policy_death death,
 	return false;
 }
 
-uint64_t pool_policy_request_limit(uint64_t max, unsigned index)
+uint64_t pool_policy_request_ask(uint64_t limit)
+{
+	uint64_t before = limit / 20;
+
+	return limit - (before < 100 ? before : 100);
+}
+
+uint64_t pool_policy_spread(uint64_t max, unsigned index)
 {
 	/* 8 and 21 share no factor: 21 indices take 21 different steps. */
 	uint64_t percent = 90 + (index * UINT64_C(8) + 10) % 21;

@@ -28,7 +28,7 @@
 #define POLICY_NEVER INT64_MAX
 
 enum policy_death {
-	POLICY_LEFT, /* in order: asked to, or max_requests */
+	POLICY_LEFT, /* in order, or because the master killed it */
 	POLICY_CRASHED, /* after it was of use */
 	POLICY_STILLBORN, /* before it was of use */
 	POLICY_DEATH_COUNT
@@ -39,6 +39,7 @@ struct policy_life {
 	bool ready; /* it reported that open() succeeded */
 	bool leaving; /* it announced its end */
 	bool exit_ok; /* exit code 0, no signal */
+	bool killed; /* by the master, which had its reasons */
 	int64_t ready_ns, died_ns;
 	uint64_t requests;
 };
@@ -85,10 +86,14 @@ bool pool_policy_died(struct policy *policy, enum policy_death death,
 int64_t pool_policy_pause_ms(const struct policy *policy);
 
 /*
- * After how many requests the child `index` leaves: `max` ± 10 %, spread over
- * the indices so that a group does not go all at once; index 0 has exactly
- * `max`.  0 (never) stays 0.
+ * A limit for the child `index`: `max` ± 10 %, spread over the indices so that a
+ * group does not go all at once; index 0 has exactly `max`.  0 (none) stays 0.
  */
-uint64_t pool_policy_request_limit(uint64_t max, unsigned index);
+uint64_t pool_policy_spread(uint64_t max, unsigned index);
+/*
+ * After how many requests a child asks to be replaced so that it seldom serves
+ * more than `limit` until it is: a twentieth, at most 100, before.
+ */
+uint64_t pool_policy_request_ask(uint64_t limit);
 
 #endif

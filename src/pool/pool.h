@@ -2,7 +2,7 @@
 /*
  * A master and its groups of children.  Knows processes, sockets and signals;
  * knows nothing of FastCGI, HTTP or sales.  Others include this header, and
- * status.h and queue.h if they look at a pool from inside.
+ * status.h, queue.h and manager.h if they look at a pool from inside.
  *
  * A group is a name, a number of children and a struct pool_app: what a child
  * of it does.  A group with a listening socket serves connections, one request
@@ -156,16 +156,42 @@ struct pool_peers {
 bool pool_peers_parse(const char *clients, const char *uids,
     struct pool_peers *out, struct err *err) ATTR_MUSTUSE;
 
+/* How the number of a group's children follows the load; see manager.h. */
+enum pool_manager {
+	POOL_STATIC, /* max_children, always */
+	POOL_DYNAMIC, /* those in use, and some to spare */
+	POOL_ONDEMAND /* those in use, down to none */
+};
+
+struct pool_size {
+	enum pool_manager manager; /* other than static: with a socket only */
+	unsigned start; /* dynamic: so many at first */
+	unsigned min_spare, max_spare; /* dynamic: beyond those in use */
+	unsigned idle_ms; /* what was not in use for so long is let go; > 0 */
+	unsigned spawn_max; /* at most so many in 100 ms; 0: all missing */
+};
+
 struct pool_group {
 	const char *name; /* in logs and process titles */
 	const struct pool_app *app;
 	int listen_fd; /* -1: none */
-	unsigned max_children; /* pm = static: exactly so many */
+	unsigned max_children; /* never more; static: exactly so many */
+	struct pool_size size; /* zero: static */
 	/* What a reload may raise max_children to; 0: max_children itself.
 	 * Shared memory is made for it, once; read at the start only. */
 	unsigned room;
-	/* A child leaves after so many, ± 10 % by its index; 0: never. */
+	/*
+	 * A child is replaced after about so many requests, when it has grown
+	 * to so many resident bytes, or after so long; the first and the last
+	 * spread by its index.  Its heir is ready before it is told to go.
+	 * 0: never.  Only where there is a listening socket and a master.
+	 */
 	uint64_t max_requests;
+	uint64_t max_rss_bytes;
+	uint64_t max_lifetime_ms;
+	/* Who is at one request for longer is told to go, and a second later
+	 * killed; 0: never. */
+	unsigned terminate_ms;
 	/* SO_RCVTIMEO and SO_SNDTIMEO of a connection, and the wait for its
 	 * first byte.  Above 0 where there is a listening socket. */
 	unsigned io_timeout_ms;
@@ -231,6 +257,7 @@ struct pool_reload_status {
 	uint32_t generation; /* that serves: 1, and one more a good reload */
 	uint64_t begun; /* reloads so far, before their settings were read */
 	uint64_t ended; /* of these, those with a verdict */
+	uint64_t failures; /* of these, those that failed */
 	bool failed; /* the last that ended; `text` says why */
 	char text[POOL_RELOAD_TEXT_MAX]; /* of the last that ended, or "" */
 };
@@ -259,6 +286,9 @@ struct pool_conf {
 	const char *pid_file; /* NULL: none */
 	/* Grace of a stop before TERM becomes KILL. */
 	unsigned control_timeout_ms;
+	/* An alarm when so many children of a group die by themselves within
+	 * so long; 0: none; at most 128. */
+	unsigned crash_threshold, crash_interval_ms;
 	/* Children run as this user and group when the master is root. */
 	const char *user, *group;
 	const struct pool_rights *rights; /* NULL: as the master's */
@@ -316,8 +346,9 @@ void pool_heir_fails(const char *why);
 /*
  * One child of the one group of `conf`, in this process and without a master:
  * for a manager that starts and stops processes itself (mod_fcgid).  TERM, QUIT
- * or INT let it finish what it has begun; USR1 reopens the log; max_requests
- * must be 0.  Returns an exit code as above; `err` is in the log.
+ * or INT let it finish what it has begun; USR1 reopens the log.  It is never
+ * recycled: that is the manager's.  Returns an exit code as above; `err` is in
+ * the log.
  */
 int pool_single(const struct pool_conf *conf);
 

@@ -14,6 +14,8 @@ static const char *const state_names[] = {
     [RELOAD_LAUNCHED] = "launched",
     [RELOAD_RECALLED] = "recalled",
     [RELOAD_FOLLOWED] = "followed",
+    [RELOAD_HEIR] = "heir",
+    [RELOAD_WAITING] = "waiting",
     [RELOAD_OVER] = "over",
 };
 _Static_assert(ARRAY_LEN(state_names) == RELOAD_STATE_COUNT, "a name for each");
@@ -28,7 +30,8 @@ enum span {
 	SPAN_NONE,
 	SPAN_BOUND,
 	SPAN_TWICE, /* both that a reload has: it asks the stores, and starts */
-	SPAN_GRACE
+	SPAN_GRACE,
+	SPAN_BOTH /* longer than any child has that was told to go */
 };
 
 /* What is not here changes nothing.  RELOAD_TIME: the deadline has passed. */
@@ -52,12 +55,17 @@ static const struct rule {
     {RELOAD_RESTING, RELOAD_PROGRAM, RELOAD_LAUNCH, RELOAD_LAUNCHED,
 	SPAN_TWICE},
     {RELOAD_LAUNCHED, RELOAD_READY, RELOAD_FOLLOW, RELOAD_FOLLOWED, SPAN_GRACE},
-    {RELOAD_LAUNCHED, RELOAD_BAD, RELOAD_REFUSE, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_LAUNCHED, RELOAD_BAD, RELOAD_REFUSE, RELOAD_WAITING, SPAN_BOTH},
     {RELOAD_LAUNCHED, RELOAD_TIME, RELOAD_RECALL, RELOAD_RECALLED, SPAN_GRACE},
-    {RELOAD_RECALLED, RELOAD_BAD, RELOAD_REFUSE, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_RECALLED, RELOAD_BAD, RELOAD_REFUSE, RELOAD_WAITING, SPAN_BOTH},
     {RELOAD_RECALLED, RELOAD_TIME, RELOAD_KILL_JUDGE, RELOAD_RECALLED,
 	SPAN_NONE},
     {RELOAD_FOLLOWED, RELOAD_TIME, RELOAD_KILL, RELOAD_FOLLOWED, SPAN_NONE},
+    {RELOAD_HEIR, RELOAD_READY, RELOAD_NOTHING, RELOAD_WAITING, SPAN_BOTH},
+    {RELOAD_HEIR, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
+    {RELOAD_WAITING, RELOAD_GONE, RELOAD_NOTHING, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_WAITING, RELOAD_TIME, RELOAD_NOTHING, RELOAD_RESTING, SPAN_NONE},
+    {RELOAD_WAITING, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
     {RELOAD_LAUNCHED, RELOAD_STOP, RELOAD_RECALL, RELOAD_OVER, SPAN_NONE},
     {RELOAD_RECALLED, RELOAD_STOP, RELOAD_KILL_JUDGE, RELOAD_OVER, SPAN_NONE},
     {RELOAD_FOLLOWED, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
@@ -68,10 +76,10 @@ static const struct rule {
     {RELOAD_KILLING, RELOAD_STOP, RELOAD_NOTHING, RELOAD_OVER, SPAN_NONE},
 };
 
-void pool_reload_init(struct reload *reload)
+void pool_reload_init(struct reload *reload, bool heir)
 {
-	*reload =
-	    (struct reload){.state = RELOAD_RESTING, .deadline_ns = INT64_MAX};
+	*reload = (struct reload){.state = heir ? RELOAD_HEIR : RELOAD_RESTING,
+	    .deadline_ns = INT64_MAX};
 }
 
 static int64_t span_end(
@@ -81,6 +89,7 @@ static int64_t span_end(
 	    [SPAN_BOUND] = bounds->bound_ms,
 	    [SPAN_TWICE] = INT64_C(2) * bounds->bound_ms,
 	    [SPAN_GRACE] = bounds->grace_ms,
+	    [SPAN_BOTH] = (int64_t)bounds->bound_ms + bounds->grace_ms,
 	};
 
 	return span == SPAN_NONE ? INT64_MAX : now_ns + ms[span] * NS_PER_MS;

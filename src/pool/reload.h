@@ -19,8 +19,15 @@
  * of its own (upgrade.c):
  *
  *	resting --program--> launched --ready--> followed
- *	   ^                   |bad    |time
- *	   +-------------------+       +--> recalled --bad--> resting
+ *	                       |bad    |time
+ *	           waiting <---+       +--> recalled --bad--> waiting
+ *
+ * and in that other master:
+ *
+ *	heir --ready--> waiting --gone, time--> resting
+ *
+ * waiting: children of another program may be in the places that the next
+ * generation would get.  Who asks waits, too.
  */
 #ifndef POOL_RELOAD_H
 #define POOL_RELOAD_H
@@ -39,6 +46,8 @@ enum reload_state {
 	RELOAD_LAUNCHED, /* the next program starts, we serve with it */
 	RELOAD_RECALLED, /* it was told to end */
 	RELOAD_FOLLOWED, /* it serves, we leave */
+	RELOAD_HEIR, /* we are that program, and the other serves still */
+	RELOAD_WAITING, /* for the children of another program to go */
 	RELOAD_OVER, /* the pool stops */
 	RELOAD_STATE_COUNT
 };
@@ -48,8 +57,10 @@ enum reload_event {
 	RELOAD_PROGRAM, /* USR2 came, and our program's file is another one */
 	RELOAD_GOOD, /* the judge has ended, and it will do */
 	RELOAD_BAD, /* what is under way has failed, or ended */
-	RELOAD_READY, /* the new generation, or program, is complete */
-	RELOAD_GONE, /* the leaving one is no more */
+	/* The new generation, or program, is complete; to an heir: the place is
+	 * its own. */
+	RELOAD_READY,
+	RELOAD_GONE, /* the leaving one, or another program's, is no more */
 	RELOAD_TIME, /* look at the clock */
 	RELOAD_STOP, /* the pool stops */
 	RELOAD_EVENT_COUNT
@@ -81,9 +92,10 @@ struct reload {
 struct reload_bounds {
 	unsigned bound_ms; /* judging; starting; twice of it: launched */
 	unsigned grace_ms; /* clearing; recalled; followed */
+	/* waiting: the sum, since the other program's grace is not known */
 };
 
-void pool_reload_init(struct reload *reload);
+void pool_reload_init(struct reload *reload, bool heir);
 /* Changes the state; what it returns is to be done once, now. */
 enum reload_act pool_reload_step(struct reload *reload, enum reload_event event,
     const struct reload_bounds *bounds, int64_t now_ns) ATTR_MUSTUSE;

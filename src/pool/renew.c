@@ -25,6 +25,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+/* Nobody tells us of the end of another program's children. */
+#define OTHERS_LOOK_MS 100
+
 /* ---- a generation -------------------------------------------------------- */
 
 unsigned pool_generation_alive(const struct generation *generation)
@@ -43,7 +46,7 @@ bool pool_generation_is_complete(const struct generation *generation)
 		const struct master_group *group = &generation->groups[i];
 
 		if (group->starting > 0 ||
-		    group->alive < group->conf->max_children)
+		    group->alive - group->retired < group->want)
 			return false;
 	}
 	return true;
@@ -61,6 +64,7 @@ static void generation_found(struct master *master,
 		pool_policy_init(&generation->groups[i].policy);
 		BUG_ON(generation->groups[i].alive != 0);
 	}
+	pool_manage_found(master, generation);
 }
 
 static void conf_drop(struct master *master, const struct pool_conf *conf)
@@ -105,7 +109,7 @@ void pool_renew_init(struct master *master)
 
 	master->serving = &master->generations[half];
 	master->other = &master->generations[1 - half];
-	pool_reload_init(&master->reload);
+	pool_reload_init(&master->reload, master->heir);
 	generation_found(master, master->serving, master->conf);
 	/* Counted on; what was under way is this program's start. */
 	(void)!pool_board_reload_read(master->heritage.board, &former);
@@ -149,6 +153,7 @@ static void verdict(struct master *master, bool failed)
 		    master->serving->number,
 		    pool_generation_alive(master->serving));
 	master->status.failed = failed;
+	master->status.failures += failed;
 	master->status.ended = master->status.begun;
 	master->status.generation = master->serving->number;
 	if (failed)
@@ -319,6 +324,8 @@ static void follow(struct master *master)
 	master->serving->leaves = true;
 	pool_upgrade_follow(master);
 	generation_signal(master, master->serving, SIGNALS_RETIRE_NUMBER);
+	if (master->reload.again)
+		pool_upgrade_pass_on(master, master->reload.again_program);
 }
 
 static void judge_kill(struct master *master)
@@ -476,6 +483,11 @@ int64_t pool_renew_turn(struct master *master)
 	if (master->other->leaves && master->other->conf != NULL &&
 	    pool_generation_alive(master->other) == 0)
 		pool_renew_do(master, RELOAD_GONE);
+	if (master->reload.state == RELOAD_WAITING &&
+	    pool_upgrade_others_gone(master))
+		pool_renew_do(master, RELOAD_GONE);
 	pool_renew_do(master, RELOAD_TIME);
-	return master->reload.deadline_ns;
+	return master->reload.state == RELOAD_WAITING
+		   ? deadline_in_ms(OTHERS_LOOK_MS)
+		   : master->reload.deadline_ns;
 }

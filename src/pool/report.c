@@ -13,7 +13,7 @@
 #define SEND_WAIT_MS 1000
 
 _Static_assert(sizeof(struct report) <= PIPE_BUF, "one write is one record");
-_Static_assert(sizeof(struct report) == 16, "no padding");
+_Static_assert(sizeof(struct report) == 20, "no padding");
 
 bool pool_report_send(int fd, const struct report *report)
 {

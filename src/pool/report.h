@@ -15,7 +15,8 @@
 
 enum report_kind {
 	REPORT_READY = 1, /* open() succeeded */
-	REPORT_LEAVING /* no new work; ends when what it has is done */
+	REPORT_LEAVING, /* no new work; ends when what it has is done */
+	REPORT_WORN /* would like to go, for the reason `cause` */
 };
 
 struct report {
@@ -23,6 +24,7 @@ struct report {
 	uint32_t slot;
 	uint32_t serial; /* of its birth */
 	int32_t pid;
+	uint32_t cause; /* enum board_cause, or nonsense */
 };
 
 /* Child.  Waits a bounded time for room; false, with errno, when in vain. */

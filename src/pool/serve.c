@@ -51,8 +51,6 @@ static enum pool_next serve(struct loop *loop, int fd)
 	child->requests++;
 	child->request_ns = mono_ns();
 	pool_board_begin(child->slot, child->request_ns);
-	if (pool_child_is_spent(child) && child->leaving == LEAVING_NOT)
-		child->leaving = LEAVING_RETIRES;
 	pool_board_set_state(child->slot,
 	    child->leaving == LEAVING_NOT ? BOARD_BUSY : BOARD_DRAINING);
 	next = app->serve(app->ctx, fd);
@@ -182,11 +180,10 @@ static bool socket_prepare(const struct loop *loop, int fd)
 }
 
 /* NULL, and closed, when it cannot be held. */
-static struct conn *hold(struct loop *loop, int fd)
+static struct conn *hold(struct loop *loop, int fd, int64_t deadline_ns)
 {
 	static struct log_rate rate;
-	struct conn *conn = pool_conns_add(&loop->conns, fd,
-	    deadline_in_ms(loop->child->group->io_timeout_ms));
+	struct conn *conn = pool_conns_add(&loop->conns, fd, deadline_ns);
 
 	/* Who gets here saw a free entry. */
 	BUG_ON(conn == NULL);
@@ -205,36 +202,53 @@ static void serve_new(struct loop *loop, int fd)
 
 	if (serve(loop, fd) == POOL_CLOSED)
 		return;
-	conn = hold(loop, fd);
+	conn = hold(loop, fd, HANDOVER_USED);
 	if (conn != NULL)
 		keep(loop, conn);
 }
 
-void pool_serve_accept(struct loop *loop)
+/* False: none.  `*fd` is -1 for one that is of no use. */
+static bool accept_one(struct loop *loop, int *fd)
 {
 	const struct pool_group *group = loop->child->group;
 	struct sockaddr_storage from = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(from);
-	int fd = accept4(
-	    group->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
 
-	if (fd < 0) {
+	*fd = accept4(
+	    group->listen_fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
+	if (*fd < 0) {
 		accept_failed(loop, errno);
-		return;
+		return false;
 	}
-	if (!pool_peers_allow(group->peers, fd, &from)) {
+	if (!pool_peers_allow(group->peers, *fd, &from)) {
 		static struct log_rate rate;
 
 		log_limited(&rate, LOG_LEVEL_WARNING,
 		    "a connection was refused: its peer is not in "
 		    "listen.allowed_clients or listen.allowed_uids");
-		close(fd);
-		return;
+		close(*fd);
+		*fd = -1;
+	} else if (!socket_prepare(loop, *fd)) {
+		close(*fd);
+		*fd = -1;
 	}
-	if (!socket_prepare(loop, fd)) {
-		close(fd);
-		return;
-	}
+	return true;
+}
+
+/* For one that has not sent a byte yet. */
+static int64_t silence_end(const struct loop *loop)
+{
+	return deadline_in_ms(loop->child->group->io_timeout_ms);
+}
+
+bool pool_serve_accept(struct loop *loop)
+{
+	int fd;
+
+	if (!accept_one(loop, &fd))
+		return false;
+	if (fd < 0)
+		return true;
 	/* Mostly the request is here already, and the connection is closed
 	 * after it: then the set never hears of it. */
 	switch (peek(fd)) {
@@ -242,78 +256,110 @@ void pool_serve_accept(struct loop *loop)
 		serve_new(loop, fd);
 		break;
 	case PEEK_NOTHING:
-		(void)hold(loop, fd);
+		(void)hold(loop, fd, silence_end(loop));
 		break;
 	case PEEK_GONE:
 		close(fd);
 		break;
 	}
+	return true;
 }
 
 /* ---- from one child to another ------------------------------------------- */
 
-/* A connection that another child has accepted, and perhaps served on. */
-static void adopt(struct loop *loop, int fd, bool used)
+/* A connection that another child has accepted, and perhaps served on.  True
+ * when it had a request. */
+static bool adopt(struct loop *loop, int fd, int64_t deadline_ns)
 {
 	struct conn *conn;
 
 	if (!socket_prepare(loop, fd)) {
 		close(fd);
-		return;
+		return false;
 	}
 	switch (peek(fd)) {
 	case PEEK_BYTES:
 		serve_new(loop, fd);
-		return;
+		return true;
 	case PEEK_NOTHING:
-		conn = hold(loop, fd);
-		if (conn != NULL && used)
+		conn = hold(loop, fd, deadline_ns);
+		if (conn != NULL && deadline_ns == HANDOVER_USED)
 			keep(loop, conn);
-		return;
+		return false;
 	case PEEK_GONE:
 		close(fd);
-		return;
+		return false;
 	}
+	return false;
 }
 
 /*
  * A few at once, and then a pause, so that the others get theirs: who is faster
  * than all of them is alone with all of them later.  More at once the more it
- * has: alone, it takes 256 in some 40 turns.
+ * has: alone, it takes 256 in some 40 turns.  One with a request is work enough
+ * for one turn, and no reason to pause.
  */
 bool pool_serve_take(struct loop *loop)
 {
 	uint32_t held =
 	    loop->conns.size - pool_conns_count(&loop->conns, CONN_FREE);
-	bool some = false, used;
+	int64_t deadline_ns;
+	bool some = false;
 	int fd;
 
 	for (uint32_t i = 0; i <= held / 8; i++) {
-		if (pool_child_is_spent(loop->child) ||
-		    pool_conns_count(&loop->conns, CONN_FREE) == 0)
+		if (pool_conns_count(&loop->conns, CONN_FREE) == 0)
 			break;
-		fd = pool_handover_take(&loop->child->handover, &used);
+		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
 		if (fd < 0)
 			break;
 		some = true;
-		adopt(loop, fd, used);
+		if (adopt(loop, fd, deadline_ns))
+			return true;
 	}
 	loop->take_ns = deadline_in_ms(1);
 	return some;
+}
+
+void pool_serve_rescue(struct loop *loop, bool accepted, bool took)
+{
+	struct conn *conn;
+	int64_t deadline_ns;
+	int fd = -1;
+
+	if (accepted && pool_conns_count(&loop->conns, CONN_FREE) > 0 &&
+	    accept_one(loop, &fd) && fd >= 0)
+		(void)hold(loop, fd, silence_end(loop));
+	fd = -1;
+	if (took && pool_conns_count(&loop->conns, CONN_FREE) > 0)
+		fd = pool_handover_take(&loop->child->handover, &deadline_ns);
+	if (fd < 0)
+		return;
+	conn = hold(loop, fd, deadline_ns);
+	if (conn != NULL && deadline_ns == HANDOVER_USED)
+		pool_conns_keep(&loop->conns, conn);
+}
+
+bool pool_serve_give_one(struct loop *loop, struct conn *conn)
+{
+	int64_t deadline_ns =
+	    conn->state == CONN_WAITING ? conn->deadline_ns : HANDOVER_USED;
+
+	if (!pool_handover_give(&loop->child->handover, conn->fd, deadline_ns))
+		return false;
+	/* It lives on: closing our end takes it out of no set. */
+	pool_loop_unwatch(loop, conn->fd);
+	drop(loop, conn);
+	return true;
 }
 
 static bool give_all(struct loop *loop, enum conn_state state)
 {
 	struct conn *conn;
 
-	while ((conn = pool_conns_oldest(&loop->conns, state)) != NULL) {
-		if (!pool_handover_give(
-			&loop->child->handover, conn->fd, state == CONN_KEPT))
+	while ((conn = pool_conns_oldest(&loop->conns, state)) != NULL)
+		if (!pool_serve_give_one(loop, conn))
 			return false;
-		/* It lives on: closing our end takes it out of no set. */
-		pool_loop_unwatch(loop, conn->fd);
-		drop(loop, conn);
-	}
 	return true;
 }
 

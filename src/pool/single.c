@@ -61,6 +61,7 @@ static int run(struct single *single, const struct pool_conf *conf)
 	    .signal_fd = -1,
 	    .handover = HANDOVER_NONE,
 	    .turns_fd = -1,
+	    .wear = {.statm_fd = -1},
 	};
 	char why[256];
 	int code;
@@ -83,7 +84,7 @@ int pool_single(const struct pool_conf *conf)
 	struct err err = ERR_INIT;
 	int code = EX_SOFTWARE;
 
-	BUG_ON(conf->ngroups != 1 || conf->groups->max_requests != 0);
+	BUG_ON(conf->ngroups != 1);
 	single.heritage = (struct heritage){.conf = conf,
 	    .ident = &single.ident,
 	    .master = 0,

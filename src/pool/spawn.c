@@ -18,7 +18,7 @@
 static struct master_child *slot_free(
     struct master *master, const struct master_group *group)
 {
-	for (unsigned i = 0; i < group->conf->max_children; i++)
+	for (unsigned i = 0; i < group->room; i++)
 		if (master->children[group->first + i].pid == 0)
 			return &master->children[group->first + i];
 	BUG("more children than slots");
@@ -37,6 +37,7 @@ static bool born(
 
 	*child = (struct master_child){
 	    .born_ns = now_ns,
+	    .used_ns = now_ns,
 	    .birth =
 		{
 		    .group = index,
@@ -66,19 +67,45 @@ static bool born(
 	return true;
 }
 
+/* What the policy allows of what is wanted, replacements with it; who is let go
+ * counts no more, but has a place. */
+static struct policy_plan plan_make(const struct master *master,
+    const struct generation *generation, size_t index, int64_t now_ns)
+{
+	const struct master_group *group = &generation->groups[index];
+	const struct recycle_count worn =
+	    pool_retire_count(master, generation, index);
+	/* Nobody is replaced in a generation that is not complete yet: it
+	 * would never be. */
+	unsigned target = generation == master->serving
+			      ? pool_recycle_target(&worn)
+			      : worn.want;
+	const struct policy_count count = {
+	    .want = target,
+	    .alive = group->alive - group->retired,
+	    .starting = group->starting,
+	};
+	/* Besides the replacements never more than max_children at once. */
+	unsigned most = group->conf->max_children + (target - worn.want);
+	struct policy_plan plan =
+	    pool_policy_plan(&group->policy, count, now_ns);
+	unsigned places;
+
+	if (most > group->room)
+		most = group->room;
+	places = most > group->alive ? most - group->alive : 0;
+	if (plan.spawn > places)
+		plan.spawn = places;
+	return plan;
+}
+
 int64_t pool_spawn_missing(
     struct master *master, struct generation *generation, size_t index)
 {
 	struct master_group *group = &generation->groups[index];
-	const struct policy_count count = {
-	    .want = group->conf->max_children,
-	    .alive = group->alive,
-	    .starting = group->starting,
-	};
 	int64_t now_ns = mono_ns();
+	struct policy_plan plan = plan_make(master, generation, index, now_ns);
 	int why;
-	struct policy_plan plan =
-	    pool_policy_plan(&group->policy, count, now_ns);
 
 	for (unsigned i = 0; i < plan.spawn; i++) {
 		if (born(master, generation, index))
@@ -103,6 +130,13 @@ static struct master_child *child_by_pid(struct master *master, pid_t pid)
 		if (master->children[i].pid == pid)
 			return &master->children[i];
 	return NULL;
+}
+
+static bool cause_is_wear(uint32_t cause)
+{
+	return cause == BOARD_CAUSE_MAX_REQUESTS ||
+	       cause == BOARD_CAUSE_MAX_RSS ||
+	       cause == BOARD_CAUSE_MAX_LIFETIME;
 }
 
 void pool_spawn_heard(struct master *master, const struct report *report)
@@ -131,6 +165,13 @@ void pool_spawn_heard(struct master *master, const struct report *report)
 		return;
 	case REPORT_LEAVING:
 		child->leaving = true;
+		return;
+	case REPORT_WORN:
+		if (child->worn != BOARD_CAUSE_NONE ||
+		    !cause_is_wear(report->cause))
+			return;
+		child->worn = (enum board_cause)report->cause;
+		child->worn_ns = mono_ns();
 		return;
 	default:
 		return;
@@ -183,6 +224,28 @@ static void stillborn_say(
 	    pool_policy_pause_ms(&text->group->policy));
 }
 
+static enum board_cause cause_of(
+    struct master *master, const struct obituary *text)
+{
+	const struct master_child *child = text->child;
+
+	if (master->stop.state != STOP_RUNNING)
+		return BOARD_CAUSE_STOP;
+	if (pool_generation_of(master, child)->leaves)
+		return BOARD_CAUSE_RELOAD;
+	switch (text->death) {
+	case POLICY_LEFT:
+		return child->told != BOARD_CAUSE_NONE ? child->told
+						       : BOARD_CAUSE_SIGNAL;
+	case POLICY_STILLBORN:
+		return BOARD_CAUSE_STILLBORN;
+	case POLICY_CRASHED:
+	case POLICY_DEATH_COUNT:
+		break;
+	}
+	return BOARD_CAUSE_CRASH;
+}
+
 static void obituary_log(struct master *master, const struct obituary *text)
 {
 	const struct master_child *child = text->child;
@@ -201,17 +264,20 @@ static void obituary_log(struct master *master, const struct obituary *text)
 		    text->age_ms / 1000, text->requests);
 }
 
-/* One that fails is reason enough not to have its whole generation. */
+/* It died by itself.  One that was never of use is reason enough not to have
+ * its whole generation. */
 static void failure_tell(struct master *master, const struct obituary *text)
 {
 	const struct birth *birth = &text->child->birth;
 	char why[256], bytes[POOL_RELOAD_TEXT_MAX];
 	struct strbuf line;
 
-	if (birth->generation != master->other->number)
-		return;
 	pool_board_why(pool_board_slot(master->heritage.board, birth->slot),
 	    why, sizeof(why));
+	pool_retire_crashed(master, birth->group, text->how, why);
+	if (birth->generation != master->other->number ||
+	    text->death != POLICY_STILLBORN)
+		return;
 	strbuf_init(&line, bytes, sizeof(bytes));
 	strbuf_printf(&line, "a new %s failed: %s%s%s", text->group->conf->name,
 	    text->how, why[0] != '\0' ? ": " : "", why);
@@ -227,7 +293,7 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 	struct obituary text;
 	struct strbuf how;
 	char bytes[96];
-	bool stillborn;
+	enum board_cause cause;
 	int64_t now_ns = mono_ns();
 
 	if (child == NULL)
@@ -243,6 +309,7 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 		.ready = child->ready,
 		.leaving = child->leaving,
 		.exit_ok = WIFEXITED(status) && WEXITSTATUS(status) == 0,
+		.killed = child->killed,
 		.ready_ns = child->ready_ns,
 		.died_ns = now_ns,
 		.requests = view.requests,
@@ -253,17 +320,21 @@ void pool_spawn_bury(struct master *master, pid_t pid, int status)
 	};
 	text.say = pool_policy_died(
 	    &group->policy, text.death, child->born_ns, now_ns);
-	stillborn = text.death == POLICY_STILLBORN &&
-		    !pool_generation_of(master, child)->leaves;
-	pool_board_count_death(board, child->birth.group, status, stillborn);
+	cause = cause_of(master, &text);
+	pool_board_count_death(board, child->birth.group, status, cause);
 	obituary_log(master, &text);
 
 	BUG_ON(group->alive == 0 || (!child->ready && group->starting == 0));
 	group->alive--;
 	if (!child->ready)
 		group->starting--;
+	if (child->retired)
+		group->retired--;
+	else
+		/* Is it to be replaced?  That depends on the load. */
+		group->look_ns = 0;
 	pool_board_buried(pool_board_slot(board, child->birth.slot));
 	child->pid = 0;
-	if (stillborn)
+	if (cause == BOARD_CAUSE_STILLBORN || cause == BOARD_CAUSE_CRASH)
 		failure_tell(master, &text);
 }

@@ -39,9 +39,9 @@ bool pool_statusfile_write(const char *pid_file,
 	strbuf_init(&text, bytes, sizeof(bytes));
 	strbuf_printf(&text,
 	    "master %ld\ngeneration %" PRIu32 "\nbegun %" PRIu64
-	    "\nended %" PRIu64 "\nfailed %d\ntext ",
+	    "\nended %" PRIu64 "\nfailures %" PRIu64 "\nfailed %d\ntext ",
 	    (long)status->master, status->generation, status->begun,
-	    status->ended, status->failed);
+	    status->ended, status->failures, status->failed);
 	/* One line, whatever a store or a file has put into it. */
 	for (const char *at = status->text; *at != '\0'; at++)
 		strbuf_putc(&text, (unsigned char)*at < ' ' ? ' ' : *at);
@@ -80,6 +80,7 @@ static bool status_parse(struct strv rest, struct pool_reload_status *out)
 	    !number_take(&rest, "generation", UINT32_MAX, &generation) ||
 	    !number_take(&rest, "begun", UINT64_MAX, &out->begun) ||
 	    !number_take(&rest, "ended", UINT64_MAX, &out->ended) ||
+	    !number_take(&rest, "failures", UINT64_MAX, &out->failures) ||
 	    !number_take(&rest, "failed", 1, &failed))
 		return false;
 	out->master = (pid_t)master;

@@ -141,6 +141,7 @@ bool pool_upgrade_launch(struct master *master, struct err *err)
 	if (master->judge < 0)
 		err_set_errno(err, "fork");
 	close(fds[1]);
+	master->link_fd = fds[0];
 	if (master->judge > 0 && link_watch(master, fds[0], err))
 		return true;
 	/* Without us on the link it would think that we are gone. */
@@ -190,6 +191,12 @@ void pool_upgrade_follow(struct master *master)
 	master->followed = true;
 }
 
+void pool_upgrade_pass_on(const struct master *master, bool program)
+{
+	if (master->judge > 0)
+		kill(master->judge, program ? SIGUSR2 : SIGHUP);
+}
+
 /* ---- the next ------------------------------------------------------------ */
 
 void pool_upgrade_inherit(struct master *master)
@@ -233,6 +240,35 @@ void pool_upgrade_hear(struct master *master)
 		heard_of_former(master, word);
 	else
 		heard_of_next(master, word);
+}
+
+/* ---- both ---------------------------------------------------------------- */
+
+/* What a slot says of its child may be wild: below 1 is nobody's number. */
+static bool is_process(pid_t pid)
+{
+	return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+bool pool_upgrade_others_gone(struct master *master)
+{
+	struct board *board = master->heritage.board;
+	struct board_view view;
+	bool gone = true;
+
+	for (size_t i = 0; i < master->conf->ngroups; i++) {
+		const struct master_group *group = &master->other->groups[i];
+
+		for (size_t k = 0; k < group->room; k++) {
+			pool_board_view(board, group->first + k, &view);
+			if (is_process(view.pid))
+				gone = false;
+			else if (view.pid != 0 || view.state != BOARD_EMPTY)
+				pool_board_buried(
+				    pool_board_slot(board, group->first + k));
+		}
+	}
+	return gone;
 }
 
 /* ---- for the program around the pool ------------------------------------- */

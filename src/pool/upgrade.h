@@ -20,6 +20,8 @@ bool pool_upgrade_launch(struct master *master, struct err *err) ATTR_MUSTUSE;
 void pool_upgrade_hear(struct master *master);
 /* The next program is the server. */
 void pool_upgrade_follow(struct master *master);
+/* Who asks us for a reload means the next program, which is the server. */
+void pool_upgrade_pass_on(const struct master *master, bool program);
 /* It has ended: its last words. */
 void pool_upgrade_hear_rest(struct master *master);
 void pool_upgrade_link_close(struct master *master);
@@ -31,5 +33,13 @@ void pool_upgrade_link_close(struct master *master);
 void pool_upgrade_inherit(struct master *master);
 /* Every group is complete. */
 void pool_upgrade_tell_ready(struct master *master);
+
+/* ---- both ---------------------------------------------------------------- */
+
+/*
+ * No child of another program is in the places that the next generation gets;
+ * those whose master was killed before them are taken off the board.
+ */
+bool pool_upgrade_others_gone(struct master *master) ATTR_MUSTUSE;
 
 #endif

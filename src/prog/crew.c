@@ -55,11 +55,29 @@ static void ready_tell(void *ctx)
 
 	if (crew->house->services)
 		log_notice("ready: services without workers");
+	else if (crew->settings.www.pm != POOL_STATIC)
+		log_notice("ready: up to %lld workers on %s, pm = %s",
+		    (long long)crew->settings.www.max_children,
+		    crew->house->address,
+		    crew->settings.www.pm == POOL_DYNAMIC ? "dynamic"
+							  : "ondemand");
 	else
 		log_notice("ready: %lld workers on %s",
 		    (long long)crew->settings.www.max_children,
 		    crew->house->address);
 	daemon_ready();
+}
+
+static struct pool_size workers_size(const struct settings *settings)
+{
+	return (struct pool_size){
+	    .manager = (enum pool_manager)settings->www.pm,
+	    .start = (unsigned)settings->www.start_servers,
+	    .min_spare = (unsigned)settings->www.min_spare,
+	    .max_spare = (unsigned)settings->www.max_spare,
+	    .idle_ms = (unsigned)settings->www.idle_timeout_ms,
+	    .spawn_max = (unsigned)settings->www.spawn_rate,
+	};
 }
 
 /* The same groups in the same order in every generation of a house. */
@@ -72,16 +90,21 @@ static void groups_fill(struct crew *crew)
 	crew->keeper_does = keeper_app(crew->keeper);
 	crew->monitor_does = monitor_app(crew->monitor);
 	if (!house->services)
-		crew->groups[crew->ngroups++] =
-		    (struct pool_group){.name = CREW_WORKERS,
-			.app = &crew->worker_does,
-			.listen_fd = house->listen_fd,
-			.max_children = (unsigned)settings->www.max_children,
-			.room = house->room,
-			.max_requests = (uint64_t)settings->www.max_requests,
-			.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
-			.keep_max = (unsigned)settings->www.keep_connections,
-			.peers = &crew->front.peers};
+		crew->groups[crew->ngroups++] = (struct pool_group){
+		    .name = CREW_WORKERS,
+		    .app = &crew->worker_does,
+		    .listen_fd = house->listen_fd,
+		    .max_children = (unsigned)settings->www.max_children,
+		    .size = workers_size(settings),
+		    .room = house->room,
+		    .max_requests = (uint64_t)settings->www.max_requests,
+		    .max_rss_bytes = (uint64_t)settings->www.max_rss_bytes,
+		    .max_lifetime_ms = (uint64_t)settings->www.max_lifetime_ms,
+		    .terminate_ms =
+			(unsigned)settings->www.terminate_timeout_ms,
+		    .io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
+		    .keep_max = (unsigned)settings->www.keep_connections,
+		    .peers = &crew->front.peers};
 	crew->groups[crew->ngroups++] = (struct pool_group){.name = "keeper",
 	    .app = &crew->keeper_does,
 	    .listen_fd = -1,
@@ -109,6 +132,8 @@ static void conf_fill(struct crew *crew)
 	    .pid_file = text_or_null(settings->global.pid),
 	    .control_timeout_ms =
 		(unsigned)settings->global.process_control_timeout_ms,
+	    .crash_threshold = (unsigned)settings->global.crash_threshold,
+	    .crash_interval_ms = (unsigned)settings->global.crash_interval_ms,
 	    .user = crew->front.user,
 	    .group = crew->front.group,
 	    .rights = &crew->front.rights,

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define DEFAULT_CONF FG_SYSCONFDIR "/flashgate/flashgate.conf"
 
@@ -175,9 +176,17 @@ static void bad_settings_log(
 static void path_make_absolute(struct launch *launch)
 {
 	static char absolute[PATH_MAX];
+	char folder[PATH_MAX];
+	struct strbuf text;
 
-	/* What is wrong with it is said by who reads it. */
-	if (realpath(launch->path, absolute) != NULL)
+	/* Links stay links: to turn one to another file is a way to change
+	 * settings (a mounted ConfigMap's, for one).  What is wrong with the
+	 * path is said by who reads it. */
+	if (launch->path[0] == '/' || getcwd(folder, sizeof(folder)) == NULL)
+		return;
+	strbuf_init(&text, absolute, sizeof(absolute));
+	strbuf_printf(&text, "%s/%s", folder, launch->path);
+	if (!text.overflow)
 		launch->path = absolute;
 }
 

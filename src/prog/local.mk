@@ -18,7 +18,8 @@ libprog_a_SOURCES = \
 	%reldir%/settings_hold.c %reldir%/settings_table.c \
 	%reldir%/server.c %reldir%/server.h \
 	%reldir%/single.c %reldir%/single.h \
-	%reldir%/snapshot.c %reldir%/snapshot.h \
+	%reldir%/snapshot.c %reldir%/snapshot.h %reldir%/snapshot_parts.h \
+	%reldir%/snapshot_sample.c \
 	%reldir%/stats.c %reldir%/stats.h \
 	%reldir%/status.c %reldir%/status.h %reldir%/status_fields.h \
 	%reldir%/status_json.c \

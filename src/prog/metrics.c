@@ -174,28 +174,66 @@ static void states_put(const struct metrics *metrics, struct strbuf *out)
 	}
 }
 
+/* One number of struct board_deaths, for each group. */
+static void deaths_put(const struct metrics *metrics,
+    const struct om_family *family, size_t offset, struct strbuf *out)
+{
+	om_head(out, family);
+	for (size_t i = 0; i < metrics->ngroups; i++) {
+		const struct om_label label = {
+		    "group", metrics->groups[i].name};
+		uint64_t value;
+
+		memcpy(&value,
+		    (const char *)&metrics->groups[i].deaths + offset,
+		    sizeof(value));
+		om_int(out, family, &label, 1, counted(value));
+	}
+}
+
 static void births_put(const struct metrics *metrics, struct strbuf *out)
 {
 	const struct om_family births =
 	    COUNTER("births", "Children that were started.");
 	const struct om_family stillborn =
 	    COUNTER("stillborn", "Children that died before they were ready.");
+	const struct om_family grown = COUNTER("grown",
+	    "Children that were wanted because of the load (pm = dynamic, "
+	    "ondemand).");
 
-	om_head(out, &births);
+	deaths_put(
+	    metrics, &births, offsetof(struct board_deaths, births), out);
+	deaths_put(
+	    metrics, &stillborn, offsetof(struct board_deaths, stillborn), out);
+	deaths_put(metrics, &grown, offsetof(struct board_deaths, grown), out);
+}
+
+/* Every cause from the start, so that a rate has something to begin with. */
+static void causes_put(const struct metrics *metrics, struct strbuf *out)
+{
+	const struct om_family ends =
+	    COUNTER("ends", "Children that ended, by what ended them.");
+	const struct om_family loop = GAUGE("crash_loop",
+	    "1 while children of a group die by themselves too often.");
+
+	om_head(out, &ends);
+	for (size_t i = 0; i < metrics->ngroups; i++)
+		for (int k = BOARD_CAUSE_NONE + 1; k < BOARD_CAUSE_COUNT; k++) {
+			const struct om_label labels[] = {
+			    {"group", metrics->groups[i].name},
+			    {"cause",
+				pool_board_cause_name((enum board_cause)k)}};
+
+			om_int(out, &ends, labels, ARRAY_LEN(labels),
+			    counted(metrics->groups[i].deaths.by_cause[k]));
+		}
+	om_head(out, &loop);
 	for (size_t i = 0; i < metrics->ngroups; i++) {
 		const struct om_label label = {
 		    "group", metrics->groups[i].name};
 
-		om_int(out, &births, &label, 1,
-		    counted(metrics->groups[i].deaths.births));
-	}
-	om_head(out, &stillborn);
-	for (size_t i = 0; i < metrics->ngroups; i++) {
-		const struct om_label label = {
-		    "group", metrics->groups[i].name};
-
-		om_int(out, &stillborn, &label, 1,
-		    counted(metrics->groups[i].deaths.stillborn));
+		om_int(out, &loop, &label, 1,
+		    counted(metrics->groups[i].deaths.crash_loop));
 	}
 }
 
@@ -244,7 +282,32 @@ static void children_put(const struct metrics *metrics, struct strbuf *out)
 	om_head(out, &deaths);
 	for (size_t i = 0; i < metrics->ngroups; i++)
 		reasons_put(out, &deaths, &metrics->groups[i]);
+	causes_put(metrics, out);
 	single(out, &peak, metrics->status->memory_peak);
+}
+
+static void reloads_put(const struct status *status, struct strbuf *out)
+{
+	const struct {
+		const char *result;
+		int64_t n;
+	} rows[] = {
+	    {"succeeded", status->reloads - status->reloads_failed},
+	    {"failed", status->reloads_failed},
+	};
+	const struct om_family generation = GAUGE("generation",
+	    "Of the configuration that serves; 1 since the start.");
+	const struct om_family reloads =
+	    COUNTER("reloads", "Reloads with a verdict, by result.");
+
+	single(out, &generation, status->generation);
+	om_head(out, &reloads);
+	for (size_t i = 0; i < ARRAY_LEN(rows) && status->reloads != STATUS_NA;
+	     i++) {
+		const struct om_label label = {"result", rows[i].result};
+
+		om_int(out, &reloads, &label, 1, rows[i].n);
+	}
 }
 
 /* ---- pressure ------------------------------------------------------------------------ */
@@ -261,10 +324,11 @@ static void pressure_put(const struct metrics *metrics, struct strbuf *out)
 	    GAUGE("listen_queue_peak", "The most that were seen waiting.");
 	const struct om_family active_peak = GAUGE(
 	    "workers_active_peak", "The most workers seen active at once.");
-	const struct om_family full = COUNTER(
-	    "workers_full", "Times that all workers came to be active.");
+	const struct om_family full = COUNTER("workers_full",
+	    "Times that pm.max_children came to be too few: all were active, "
+	    "or pm.min_spare_servers could not be kept.");
 	const struct om_family full_s = SECONDS("workers_full_seconds",
-	    OM_COUNTER, "Time in which every worker was active.");
+	    OM_COUNTER, "Time in which pm.max_children were too few.");
 	const struct om_family queued_s = SECONDS("listen_queue_seconds",
 	    OM_COUNTER, "Time in which connections waited to be accepted.");
 
@@ -363,6 +427,7 @@ void metrics_write(const struct metrics *metrics, struct strbuf *out)
 	single(out, &start, metrics->status->start_time);
 	traffic_put(metrics, out);
 	children_put(metrics, out);
+	reloads_put(metrics->status, out);
 	pressure_put(metrics, out);
 	sales_put(metrics, out);
 	om_end(out);

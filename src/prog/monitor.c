@@ -249,6 +249,8 @@ static enum pool_next monitor_serve(void *ctx, int fd)
 
 	if (read == FCGI_READ_GONE)
 		return POOL_CLOSED;
+	if (read == FCGI_READ_NONE)
+		return POOL_KEEP;
 	strbuf_init(&reply.body, monitor->page, monitor->page_bytes);
 	strbuf_init(
 	    &response, monitor->response, monitor->page_bytes + HEAD_BYTES);

@@ -46,7 +46,7 @@ bool ready_is_ready(const struct ready_facts *facts, struct strbuf *why)
 {
 	bool ready = ready_is_alive(facts, why);
 
-	if (facts->accepting == 0) {
+	if (facts->accepting == 0 && !facts->on_demand) {
 		strbuf_puts(why, "no worker takes connections\n");
 		ready = false;
 	}

@@ -16,6 +16,7 @@
 struct ready_facts {
 	bool master_runs; /* and is not stopped, dead or a stranger */
 	unsigned accepting; /* workers that take connections */
+	bool on_demand; /* none need be there, and none has failed to start */
 	int64_t table_age_ms; /* of the sale table; -1: was never filled */
 	int64_t table_age_max_ms;
 	struct pool_queue queue;

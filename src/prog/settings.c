@@ -6,6 +6,7 @@
 #include "prog/access_format.h"
 #include "base/bug.h"
 #include "base/num.h"
+#include "pool/pool.h"
 
 #include <errno.h>
 #include <ini.h>
@@ -277,8 +278,39 @@ static bool path_is_plain(const char *path)
 	       (path[0] == '/' && path[strspn(path, plain)] == '\0');
 }
 
+/* Sizes that contradict each other; as php-fpm judges them. */
+static bool sizes_agree(struct loading *load)
+{
+	struct settings *s = load->settings;
+	int64_t min = s->www.min_spare, max = s->www.max_spare;
+	const char *text = NULL;
+
+	if (s->www.pm != POOL_DYNAMIC)
+		return true;
+	if (min == 0 || max == 0)
+		text = min == 0 ? "pm.min_spare_servers: is required and above "
+				  "0 with pm = dynamic"
+				: "pm.max_spare_servers: is required and above "
+				  "0 with pm = dynamic";
+	else if (min > s->www.max_children)
+		text = "pm.min_spare_servers: is more than pm.max_children";
+	else if (max > s->www.max_children)
+		text = "pm.max_spare_servers: is more than pm.max_children";
+	else if (max < min)
+		text =
+		    "pm.max_spare_servers: is less than pm.min_spare_servers";
+	else if (s->www.start_servers == 0)
+		s->www.start_servers = min + (max - min) / 2;
+	else if (s->www.start_servers < min || s->www.start_servers > max)
+		text = "pm.start_servers: is not between pm.min_spare_servers "
+		       "and pm.max_spare_servers";
+	if (text != NULL)
+		err_set(load->err, 0, "%s: [www] %s", load->path, text);
+	return text == NULL;
+}
+
 /* What no single key can say. */
-static bool settings_agree(const struct loading *load)
+static bool settings_agree(struct loading *load)
 {
 	const struct settings *s = load->settings;
 	struct err why = ERR_INIT;
@@ -293,6 +325,13 @@ static bool settings_agree(const struct loading *load)
 		    "%s: [keeper] lease must be at least twice the [limits] "
 		    "request_deadline (%lld ms), or claims of running requests "
 		    "would be given up",
+		    load->path, (long long)s->limits.request_deadline_ms);
+	else if (s->www.terminate_timeout_ms != 0 &&
+		 s->www.terminate_timeout_ms <= s->limits.request_deadline_ms)
+		err_set(load->err, 0,
+		    "%s: [www] request_terminate_timeout must be above the "
+		    "[limits] request_deadline (%lld ms), or workers would be "
+		    "killed that are about to answer",
 		    load->path, (long long)s->limits.request_deadline_ms);
 	else if (!access_format_check(s->www.access_format, &why))
 		err_set(load->err, 0, "%s: [www] access.format: %s", load->path,
@@ -314,7 +353,7 @@ static bool settings_agree(const struct loading *load)
 		    "%s holds a password and everybody may read it: chmod o-r",
 		    load->path);
 	else
-		return true;
+		return sizes_agree(load);
 	return false;
 }
 

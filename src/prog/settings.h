@@ -28,6 +28,7 @@ struct settings {
 		unsigned log_level; /* enum log_level */
 		unsigned log_format; /* enum log_format */
 		int64_t process_control_timeout_ms;
+		int64_t crash_threshold, crash_interval_ms;
 	} global;
 	struct {
 		settings_text listen;
@@ -40,15 +41,19 @@ struct settings {
 		bool dumpable;
 		int64_t rlimit_files, rlimit_core;
 		bool clear_env;
-		unsigned pm; /* 0: static */
+		unsigned pm; /* enum pool_manager */
 		int64_t max_children;
-		int64_t max_requests;
+		int64_t start_servers; /* 0: between the spares */
+		int64_t min_spare, max_spare;
+		int64_t idle_timeout_ms;
+		int64_t spawn_rate;
+		int64_t max_requests, max_rss_bytes, max_lifetime_ms;
 		int64_t io_timeout_ms;
 		int64_t keep_connections;
 		settings_text status_listen, status_path;
 		settings_text ping_path, ping_response;
 		int64_t ready_queue_max;
-		int64_t slowlog_timeout_ms;
+		int64_t slowlog_timeout_ms, terminate_timeout_ms;
 		settings_text access_log, access_format, access_suppress_path;
 		settings_text problem_base;
 	} www;

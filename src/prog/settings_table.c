@@ -28,6 +28,17 @@ const struct setting settings_table[] = {
 	"Time that children have to finish running requests when the server "
 	"stops, or when a reload replaces them. Then they are killed."},
 
+    {"global", "emergency_restart_threshold", SETTING_NUMBER,
+	AT(global.crash_threshold), "10", 0, 128, NULL, true,
+	"Children of a kind that die by themselves, by any signal or failure, "
+	"within emergency_restart_interval, and so are a crash loop: said in "
+	"the log, in systemd's status and in /metrics until it is over. Unlike "
+	"php-fpm, nothing is restarted for it: births are held back in any "
+	"case, and what serves goes on. 0: never."},
+    {"global", "emergency_restart_interval", SETTING_DURATION,
+	AT(global.crash_interval_ms), "1m", 1000, MS_PER_DAY, NULL, true,
+	"See emergency_restart_threshold."},
+
     {"www", "listen", SETTING_TEXT, AT(www.listen), "", 0, 0, NULL, false,
 	"Where the web server finds the pool: /path of a Unix socket, @name of "
 	"an abstract one, address:port, [v6 address]:port, or a port; or a "
@@ -85,9 +96,15 @@ const struct setting settings_table[] = {
     {"www", "clear_env", SETTING_BOOL, AT(www.clear_env), "yes", 0, 0, NULL,
 	true,
 	"Children keep nothing of the environment but PATH and LIBFCGI_*."},
-    {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0, "static", false,
-	"How the number of workers is kept: static is always "
-	"pm.max_children."},
+    {"www", "pm", SETTING_CHOICE, AT(www.pm), "static", 0, 0,
+	"static dynamic ondemand", true,
+	"How many workers there are. static: always pm.max_children. dynamic: "
+	"as many as are in use, and between pm.min_spare_servers and "
+	"pm.max_spare_servers more. ondemand: as many as are in use, from "
+	"none. In use are those at work and those that connections wait for; "
+	"it is looked at ten times a second, and all that is missing is "
+	"started at once. For a sale take static: the workers are there "
+	"before the shoppers."},
     {"www", "pm.max_children", SETTING_NUMBER, AT(www.max_children), "16", 1,
 	4096, NULL, true,
 	"Workers. Each serves one request at a time and holds one connection "
@@ -95,14 +112,47 @@ const struct setting settings_table[] = {
 	"many, since at a reload two generations run beside each other. A "
 	"reload may raise it to twice what the server was started with, and "
 	"always to 64; more takes a restart."},
+    {"www", "pm.start_servers", SETTING_NUMBER, AT(www.start_servers), "0", 0,
+	4096, NULL, true,
+	"dynamic: workers at the start. 0: halfway between the two spares."},
+    {"www", "pm.min_spare_servers", SETTING_NUMBER, AT(www.min_spare), "0", 0,
+	4096, NULL, true,
+	"dynamic: workers beyond those in use, at least. Required there."},
+    {"www", "pm.max_spare_servers", SETTING_NUMBER, AT(www.max_spare), "0", 0,
+	4096, NULL, true,
+	"dynamic: workers beyond those that were in use at once within the "
+	"last pm.process_idle_timeout, at most. Required there."},
+    {"www", "pm.process_idle_timeout", SETTING_DURATION,
+	AT(www.idle_timeout_ms), "10s", 100, MS_PER_DAY, NULL, true,
+	"dynamic and ondemand: workers that the busiest moment of this time "
+	"had no use for are let go. The connections that they hold pass to "
+	"the others; the last worker under ondemand goes when it holds none."},
+    {"www", "pm.max_spawn_rate", SETTING_NUMBER, AT(www.spawn_rate), "0", 0,
+	4096, NULL, true,
+	"dynamic and ondemand: workers that are started in a tenth of a "
+	"second, at most. 0: all that are missing. (php-fpm's bounds a second, "
+	"and doubles up to it.)"},
     {"www", "pm.max_requests", SETTING_NUMBER, AT(www.max_requests), "0", 0,
 	INT64_C(1) << 40, NULL, true,
-	"Requests after which a worker is replaced, within 10 percent so that "
-	"not all go at once. 0: never."},
+	"Requests after which a worker is replaced: about so many, spread by "
+	"10 "
+	"percent so that not all go at once, and more while its replacement is "
+	"not ready. No more than a tenth of the workers are replaced at a "
+	"time. 0: never."},
+    {"www", "pm.max_rss", SETTING_SIZE, AT(www.max_rss_bytes), "0", 0,
+	INT64_C(1) << 40, NULL, true,
+	"Resident memory above which a worker is replaced, in the same manner; "
+	"looked at between requests. A limit below what a worker begins with "
+	"is not kept. 0: never."},
+    {"www", "pm.max_lifetime", SETTING_DURATION, AT(www.max_lifetime_ms), "0",
+	0, 365 * MS_PER_DAY, NULL, true,
+	"Age at which a worker is replaced, in the same manner, spread by 10 "
+	"percent. 0: never."},
     {"www", "request_io_timeout", SETTING_DURATION, AT(www.io_timeout_ms), "5s",
 	10, MS_PER_DAY, NULL, true,
-	"How long a read from or a write to the web server may stall before "
-	"the connection is dropped."},
+	"How long the reading of a request, from its first byte to its last, "
+	"or one write of an answer may take before the connection is "
+	"dropped."},
     {"www", "keep_connections", SETTING_NUMBER, AT(www.keep_connections), "256",
 	0, 65535, NULL, true,
 	"Idle connections of the web server that one worker keeps open "
@@ -112,6 +162,13 @@ const struct setting settings_table[] = {
 	"A request that takes longer is told in the log while it still runs, "
 	"with the phase that it is in, for how long, and its claim; and is "
 	"counted. Needs pm.status_listen. 0: never."},
+    {"www", "request_terminate_timeout", SETTING_DURATION,
+	AT(www.terminate_timeout_ms), "30s", 0, MS_PER_DAY, NULL, true,
+	"Who has been at one request for so long hangs, since every wait of a "
+	"worker has a shorter limit of its own: it is told to leave, killed a "
+	"second later, and replaced. The log has phase and claim, which the "
+	"keeper decides. Must be above the [limits] request_deadline. 0: "
+	"never."},
     {"www", "pm.status_listen", SETTING_TEXT, AT(www.status_listen), "", 0, 0,
 	NULL, false,
 	"Where status, ping, /metrics, /livez and /readyz are asked for, by "

@@ -4,7 +4,7 @@
 
 #include "prog/snapshot.h"
 #include "base/bug.h"
-#include "base/log.h"
+#include "prog/snapshot_parts.h"
 #include "prog/stats.h"
 #include "prog/timed.h"
 #include "web/utf8.h"
@@ -14,9 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* A monitor that was stopped has not seen what happened meanwhile. */
-#define SAMPLE_MAX_NS NS_PER_S
 
 /* The keeper reads the table every [keeper] refresh; so many of these, and at
  * least so long, may fail. */
@@ -37,8 +34,7 @@ static size_t workers_find(const struct pool_child *child)
 	return SIZE_MAX;
 }
 
-/* NULL: a pool without workers, see --services. */
-static const struct pool_group *workers_group(const struct snapshot *snapshot)
+const struct pool_group *snapshot_group(const struct snapshot *snapshot)
 {
 	return snapshot->workers == SIZE_MAX
 		   ? NULL
@@ -51,6 +47,16 @@ struct snapshot_start snapshot_start_now(void)
 	    .time = wall_now().us / US_PER_S, .mono_ns = mono_ns()};
 }
 
+uint64_t snapshot_stillborn(const struct snapshot *snapshot)
+{
+	struct board_deaths deaths;
+
+	if (snapshot->workers == SIZE_MAX)
+		return 0;
+	pool_status_deaths(snapshot->child, snapshot->workers, &deaths);
+	return deaths.stillborn;
+}
+
 bool snapshot_open(
     struct snapshot *snapshot, struct pool_child *child, struct err *err)
 {
@@ -59,14 +65,13 @@ bool snapshot_open(
 
 	snapshot->child = child;
 	snapshot->workers = workers_find(child);
-	workers = workers_group(snapshot);
+	workers = snapshot_group(snapshot);
 	snapshot->memory = pool_child_area(child);
-	snapshot->told_ns = calloc(slots, sizeof(*snapshot->told_ns));
 	snapshot->processes = calloc(slots, sizeof(*snapshot->processes));
-	snapshot->sampled_ns = mono_ns();
+	snapshot->stillborn = snapshot_stillborn(snapshot);
 	pool_queue_open(
 	    &snapshot->probe, workers != NULL ? workers->listen_fd : -1);
-	if (snapshot->told_ns != NULL && snapshot->processes != NULL)
+	if (snapshot->processes != NULL)
 		return true;
 	err_set_errno(err, "a status of %zu children", slots);
 	snapshot_close(snapshot);
@@ -77,13 +82,10 @@ void snapshot_close(struct snapshot *snapshot)
 {
 	pool_queue_close(&snapshot->probe);
 	free(snapshot->processes);
-	free(snapshot->told_ns);
 	snapshot->processes = NULL;
-	snapshot->told_ns = NULL;
 }
 
-/* Walks the workers that live; false at the end.  `*slot` begins with 0. */
-static bool worker_next(
+bool snapshot_next(
     const struct snapshot *snapshot, size_t *slot, struct board_view *view)
 {
 	size_t n = pool_status_slots(snapshot->child);
@@ -98,110 +100,15 @@ static bool worker_next(
 	return false;
 }
 
-static bool is_active(const struct board_view *view)
+bool snapshot_is_active(const struct board_view *view)
 {
-	return view->state != BOARD_STARTING &&
-	       (view->request_ns != 0 || view->state == BOARD_DRAINING);
+	return view->state != BOARD_STARTING && view->request_ns != 0;
 }
 
-/* ---- samples ----------------------------------------------------------------------- */
-
-/* Which phase a slow request hangs in: said once, with no need to stop it. */
-static void slow_tell(
-    struct snapshot *snapshot, size_t slot, const struct board_view *view)
+bool snapshot_is_idle(const struct board_view *view)
 {
-	int64_t now_ns = mono_ns();
-	struct board_text text;
-	char bytes[600];
-	struct strbuf uri;
-
-	pool_status_text(snapshot->child, slot, &text);
-	strbuf_init(&uri, bytes, sizeof(bytes));
-	strbuf_put_escaped(&uri, strv_c(text.request.method));
-	strbuf_putc(&uri, ' ');
-	strbuf_put_escaped(&uri, strv_c(text.request.uri));
-	log_warning("slow: worker %ld has been at a request for %" PRId64
-		    " ms, in its phase \"%s\" for %" PRId64 " ms: %s%s%.32s",
-	    (long)view->pid, (now_ns - view->request_ns) / NS_PER_MS,
-	    pool_status_phase(snapshot->child, view),
-	    (now_ns - view->phase_ns) / NS_PER_MS, uri.p,
-	    text.note[0] != '\0' ? ", claim " : "", text.note);
-	snapshot->memory->slow++;
-}
-
-static void slow_look(struct snapshot *snapshot, size_t slot,
-    const struct board_view *view, int64_t now_ns)
-{
-	int64_t limit_ns =
-	    snapshot->settings->www.slowlog_timeout_ms * NS_PER_MS;
-
-	if (limit_ns == 0 || view->request_ns == 0 ||
-	    now_ns - view->request_ns < limit_ns ||
-	    snapshot->told_ns[slot] == view->request_ns)
-		return;
-	snapshot->told_ns[slot] = view->request_ns;
-	slow_tell(snapshot, slot, view);
-}
-
-static void peak(uint64_t *highest, uint64_t now)
-{
-	if (now > *highest)
-		*highest = now;
-}
-
-void snapshot_sample(struct snapshot *snapshot)
-{
-	struct snapshot_memory *memory = snapshot->memory;
-	struct pool_queue queue = pool_queue_read(&snapshot->probe);
-	int64_t now_ns = mono_ns();
-	int64_t passed_ns = now_ns - snapshot->sampled_ns;
-	struct board_view view;
-	uint64_t active = 0;
-	bool is_full;
-
-	snapshot->sampled_ns = now_ns;
-	if (passed_ns > SAMPLE_MAX_NS)
-		passed_ns = SAMPLE_MAX_NS;
-	for (size_t slot = 0; worker_next(snapshot, &slot, &view);) {
-		active += is_active(&view);
-		slow_look(snapshot, slot - 1, &view, now_ns);
-	}
-	is_full = workers_group(snapshot) != NULL &&
-		  active >= workers_group(snapshot)->max_children;
-	peak(&memory->active_peak, active);
-	if (queue.known)
-		peak(&memory->queue_peak, queue.depth);
-	if (queue.known && queue.depth > 0)
-		memory->queued_ns += (uint64_t)passed_ns;
-	if (is_full)
-		memory->full_ns += (uint64_t)passed_ns;
-	if (is_full && !snapshot->was_full)
-		memory->full++;
-	snapshot->was_full = is_full;
-}
-
-/* Over all monitors that ever were: a reload may give a new one a new place. */
-static struct snapshot_memory memory_sum(const struct snapshot *snapshot)
-{
-	struct snapshot_memory sum = {0};
-	size_t n = pool_status_slots(snapshot->child);
-	struct board_view view;
-
-	for (size_t i = 0; i < n; i++) {
-		const struct snapshot_memory *from =
-		    pool_status_area(snapshot->child, i);
-
-		if (!pool_status_view(snapshot->child, i, &view) ||
-		    view.group != pool_status_own_group(snapshot->child))
-			continue;
-		peak(&sum.queue_peak, from->queue_peak);
-		peak(&sum.active_peak, from->active_peak);
-		sum.full += from->full;
-		sum.full_ns += from->full_ns;
-		sum.queued_ns += from->queued_ns;
-		sum.slow += from->slow;
-	}
-	return sum;
+	return view->state != BOARD_STARTING && view->state != BOARD_DRAINING &&
+	       view->request_ns == 0;
 }
 
 /* ---- texts ----------------------------------------------------------------------------- */
@@ -334,16 +241,39 @@ static void workers_count(
 {
 	struct board_view view;
 
-	for (size_t slot = 0; worker_next(snapshot, &slot, &view);) {
-		if (is_active(&view))
+	for (size_t slot = 0; snapshot_next(snapshot, &slot, &view);) {
+		if (snapshot_is_active(&view))
 			status->active++;
-		else if (view.state != BOARD_STARTING)
+		else if (snapshot_is_idle(&view))
 			status->idle++;
 		if (full)
 			process_fill(snapshot, slot - 1, &view,
 			    &snapshot->processes[status->nprocesses++]);
 	}
 	status->total = status->idle + status->active;
+}
+
+static void reloads_fill(struct snapshot *snapshot, struct status *status)
+{
+	char *words = snapshot->last_reload;
+	struct pool_reload_status reloads;
+
+	status->last_reload = words;
+	memcpy(words, "-", 2);
+	status->generation = status->reloads = status->reloads_failed =
+	    STATUS_NA;
+	if (!pool_reload_status(snapshot->child, &reloads) ||
+	    reloads.generation == 0)
+		return;
+	status->generation = reloads.generation;
+	status->reloads = (int64_t)reloads.ended;
+	status->reloads_failed = (int64_t)reloads.failures;
+	if (reloads.ended == 0)
+		return;
+	memcpy(words, "failed: ", 9);
+	words += reloads.failed ? strlen(words) : 0;
+	/* It may quote a file, or what a store has said. */
+	snapshot_clean(strv_c(reloads.text), words, STATUS_REASON_MAX - 9);
 }
 
 void snapshot_status(
@@ -354,11 +284,13 @@ void snapshot_status(
 	struct stats stats;
 	uint64_t accepted;
 
-	/* The peaks must not be below what this page itself shows. */
-	snapshot_sample(snapshot);
+	/* Whoever reads the page shall find what he has just caused. */
+	if (snapshot_samples(snapshot))
+		snapshot_sample(snapshot);
 	queue = pool_queue_read(&snapshot->probe);
+	/* The peaks must not be below what this page itself shows. */
 	if (queue.known)
-		peak(&snapshot->memory->queue_peak, queue.depth);
+		snapshot_peak(&snapshot->memory->queue_peak, queue.depth);
 	stats_sum(snapshot, &stats, &accepted);
 	*status = (struct status){
 	    .pool = "www",
@@ -372,13 +304,14 @@ void snapshot_status(
 	    .processes = snapshot->processes,
 	};
 	workers_count(snapshot, full, status);
-	peak(&snapshot->memory->active_peak, (uint64_t)status->active);
-	memory = memory_sum(snapshot);
+	snapshot_peak(&snapshot->memory->active_peak, (uint64_t)status->active);
+	memory = snapshot_memory_sum(snapshot);
 	status->queue_peak =
 	    queue.known ? (int64_t)memory.queue_peak : STATUS_NA;
 	status->active_peak = (int64_t)memory.active_peak;
 	status->full = (int64_t)memory.full;
 	status->slow = (int64_t)memory.slow;
+	reloads_fill(snapshot, status);
 }
 
 /* ---- metrics ----------------------------------------------------------------------------- */
@@ -420,7 +353,7 @@ static void sales_fill(const struct snapshot *snapshot, struct metrics *metrics)
 void snapshot_metrics(struct snapshot *snapshot, const struct status *status,
     struct metrics *metrics)
 {
-	struct snapshot_memory memory = memory_sum(snapshot);
+	struct snapshot_memory memory = snapshot_memory_sum(snapshot);
 	uint64_t accepted;
 
 	memset(metrics, 0, sizeof(*metrics));
@@ -457,6 +390,16 @@ static bool process_runs(pid_t pid)
 	       strchr("TtZXx", state[1] == ' ' ? state[2] : ' ') == NULL;
 }
 
+/* None is there because none is needed, as far as is known: since one was last
+ * seen to accept, none has failed to start. */
+static bool is_on_demand(const struct snapshot *snapshot)
+{
+	const struct pool_group *workers = snapshot_group(snapshot);
+
+	return workers != NULL && workers->size.manager == POOL_ONDEMAND &&
+	       snapshot_stillborn(snapshot) == snapshot->stillborn;
+}
+
 void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts)
 {
 	const struct settings *settings = snapshot->settings;
@@ -473,9 +416,10 @@ void snapshot_facts(struct snapshot *snapshot, struct ready_facts *facts)
 	};
 	if (facts->table_age_max_ms < TABLE_AGE_MIN_MS)
 		facts->table_age_max_ms = TABLE_AGE_MIN_MS;
-	for (size_t slot = 0; worker_next(snapshot, &slot, &view);)
+	for (size_t slot = 0; snapshot_next(snapshot, &slot, &view);)
 		facts->accepting += view.state != BOARD_STARTING &&
 				    view.state != BOARD_DRAINING;
+	facts->on_demand = is_on_demand(snapshot);
 	if (sale_table_head_read(snapshot->table, &head))
 		facts->table_age_ms =
 		    (mono_ns() - head.refreshed_ns) / NS_PER_MS;

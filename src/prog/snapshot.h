@@ -7,6 +7,7 @@
 #ifndef PROG_SNAPSHOT_H
 #define PROG_SNAPSHOT_H
 
+#include "pool/manager.h"
 #include "pool/pool.h"
 #include "pool/queue.h"
 #include "prog/metrics.h"
@@ -21,9 +22,11 @@
 /* What the monitor remembers, in its area: counters and peaks. */
 struct snapshot_memory {
 	uint64_t queue_peak, active_peak;
-	uint64_t full; /* times that every worker came to be active */
+	uint64_t full; /* times that max_children came to be too few */
 	uint64_t full_ns, queued_ns;
 	uint64_t slow;
+	int64_t sampled_ns; /* until when the above was counted; 0: never */
+	struct manager_episode episode; /* of max_children being too few */
 };
 
 /* When the master began: it survives reloads. */
@@ -41,10 +44,9 @@ struct snapshot {
 	size_t workers; /* number of their group; SIZE_MAX: none */
 	struct pool_queue_probe probe;
 	struct snapshot_memory *memory;
-	int64_t sampled_ns;
-	bool was_full;
-	int64_t *told_ns; /* by slot: beginning of a request told as slow */
+	uint64_t stillborn; /* when a worker was last seen to accept */
 	struct status_process *processes; /* room for all slots */
+	char last_reload[STATUS_REASON_MAX];
 };
 
 /* False with `err` when memory is out. */
@@ -52,7 +54,7 @@ bool snapshot_open(struct snapshot *snapshot, struct pool_child *child,
     struct err *err) ATTR_MUSTUSE;
 void snapshot_close(struct snapshot *snapshot);
 
-/* A few times a second. */
+/* A few times a second; at any time by one monitor of a pool alone. */
 void snapshot_sample(struct snapshot *snapshot);
 
 /* With `full`, also every worker; valid until the next call. */

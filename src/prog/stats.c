@@ -104,19 +104,37 @@ void stats_add(struct stats *sum, const struct stats *from)
 	sum->rss_peak_bytes = peak;
 }
 
+/* Web servers differ in how they can write it: nginx and Apache as seconds with
+ * a fraction, Caddy as whole milliseconds, which are seconds in no year that a
+ * clock shows. */
+static bool sent_parse(struct strv sent, int64_t *us)
+{
+	const uint64_t ms_min = UINT64_C(100000000000);
+	struct strv rest = sent;
+	struct strv whole = strv_cut(&rest, '.');
+	uint64_t n, fraction = 0;
+
+	if (!num_parse_u64(whole, 0, INT64_MAX / US_PER_S / 2, &n))
+		return false;
+	if (rest.p == NULL) {
+		*us = (int64_t)(n < ms_min ? n * US_PER_S : n * 1000);
+		return true;
+	}
+	if ((rest.n != 3 && rest.n != 6) ||
+	    !num_parse_u64(rest, 0, US_PER_S - 1, &fraction))
+		return false;
+	*us = (int64_t)(n * US_PER_S + fraction * (rest.n == 3 ? 1000 : 1));
+	return true;
+}
+
 bool stats_queue_age(struct strv sent, struct wall now, int64_t *age_ns)
 {
 	const int64_t day_us = 86400 * US_PER_S;
-	struct strv rest = sent;
-	struct strv seconds = strv_cut(&rest, '.');
-	uint64_t s, ms = 0;
-	int64_t age_us;
+	int64_t sent_us, age_us;
 
-	if (!num_parse_u64(seconds, 0, INT64_MAX / US_PER_S / 2, &s) ||
-	    (rest.p != NULL &&
-		(rest.n != 3 || !num_parse_u64(rest, 0, 999, &ms))))
+	if (!sent_parse(sent, &sent_us))
 		return false;
-	age_us = now.us - (int64_t)(s * US_PER_S + ms * 1000);
+	age_us = now.us - sent_us;
 	if (age_us > day_us || age_us < -day_us)
 		return false;
 	*age_ns = age_us > 0 ? age_us * 1000 : 0;

@@ -66,8 +66,8 @@ void stats_add(struct stats *sum, const struct stats *from);
 
 /*
  * How long a request waited before us: `sent` is the front end's own time when
- * it passed it on, "seconds.milliseconds" since 1970 (nginx's $msec).  False
- * when it is absent, no such number, or more than a day away.  The two clocks
+ * it passed it on, since 1970: seconds, with a fraction of 3 digits (nginx's
+ * $msec) or 6 (Apache), or whole milliseconds (Caddy).  False when it is absent, no such number, or more than a day away.  The two clocks
  * may differ: what would be negative is 0.
  */
 bool stats_queue_age(

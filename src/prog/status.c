@@ -43,6 +43,13 @@ const struct status_field status_fields[] = {
 	"Requests that took longer than request_slowlog_timeout."},
     {"memory peak", FIELD_NUMBER, AT(memory_peak), "memory_peak",
 	"The most bytes that a worker ever had resident."},
+    {"generation", FIELD_NUMBER, AT(generation), "generation",
+	"Of the configuration that serves; 1 since the start."},
+    {"reloads", FIELD_NUMBER, AT(reloads), "reloads",
+	"Reloads so far, taken or refused."},
+    {"reloads failed", FIELD_NUMBER, AT(reloads_failed), "reloads_failed",
+	"Reloads that were refused."},
+    {"last reload", FIELD_WORD, AT(last_reload), NULL, NULL},
 };
 const size_t status_nfields = ARRAY_LEN(status_fields);
 
@@ -285,6 +292,20 @@ static void metrics_processes(const struct status *status,
 	}
 }
 
+/* A text is a label's value. */
+static void metrics_reload(const struct status *status, struct strbuf *out)
+{
+	const struct om_family family = {.prefix = "phpfpm_",
+	    .name = "last_reload",
+	    .type = OM_INFO,
+	    .help = "What became of the last reload."};
+	const struct om_label labels[] = {
+	    {"pool", status->pool}, {"verdict", status->last_reload}};
+
+	om_head(out, &family);
+	om_int(out, &family, labels, ARRAY_LEN(labels), 1);
+}
+
 static void metrics_write(
     const struct status *status, bool full, struct strbuf *out)
 {
@@ -307,6 +328,7 @@ static void metrics_write(
 		if (number != STATUS_NA)
 			om_int(out, &family, pool, 1, number);
 	}
+	metrics_reload(status, out);
 	for (size_t i = 0; full && i < status_nprocess_fields; i++)
 		if (status_process_fields[i].metric != NULL)
 			metrics_processes(

@@ -22,8 +22,9 @@
 #define STATUS_NA INT64_MIN
 
 /* A text of the board, each byte perhaps three after cleaning. */
-#define STATUS_URI_MAX  (2 * 3 * 128 + 2)
-#define STATUS_TEXT_MAX (3 * 65 + 1)
+#define STATUS_URI_MAX    (2 * 3 * 128 + 2)
+#define STATUS_TEXT_MAX   (3 * 65 + 1)
+#define STATUS_REASON_MAX (3 * 256 + 16)
 
 struct status_process {
 	int64_t pid;
@@ -57,6 +58,10 @@ struct status {
 	int64_t full; /* times when every child was active */
 	int64_t slow;
 	int64_t memory_peak; /* bytes */
+	/* Ours, behind php-fpm's. */
+	int64_t generation; /* of the configuration that serves */
+	int64_t reloads, reloads_failed; /* with a verdict; of these */
+	const char *last_reload; /* its verdict; "-": there was none */
 	const struct status_process *processes;
 	size_t nprocesses;
 };

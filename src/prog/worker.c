@@ -402,6 +402,8 @@ static enum pool_next worker_serve(void *ctx, int fd)
 		log_debug("connection dropped: %s", err.text);
 		return POOL_CLOSED;
 	}
+	if (read == FCGI_READ_NONE)
+		return POOL_KEEP;
 	worker->fd = fd;
 	request = request_of(worker->fcgi, read);
 	request_note(worker, &request);

@@ -25,6 +25,7 @@ const char *echo_read_name(enum fcgi_read read)
 	    [FCGI_READ_TOO_LARGE] = "too-large",
 	    [FCGI_READ_BAD_LENGTH] = "bad-length",
 	    [FCGI_READ_BAD_ROLE] = "bad-role",
+	    [FCGI_READ_NONE] = "none",
 	    [FCGI_READ_GONE] = "gone",
 	};
 
@@ -106,7 +107,8 @@ static bool serve_one(struct fcgi *fcgi, int fd, int report_fd)
 	struct echo_report report = {.err = ERR_INIT};
 
 	report.read = fcgi_read(fcgi, fd, &report.err);
-	if (report.read != FCGI_READ_GONE) {
+	report.stands = report.read == FCGI_READ_NONE;
+	if (report.read != FCGI_READ_GONE && report.read != FCGI_READ_NONE) {
 		bool keep =
 		    !strv_eq(fcgi_param(fcgi, "ANSWER_KEEP"), STRV("0"));
 		struct strv response = answer(fcgi, report.read);

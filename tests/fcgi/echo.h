@@ -34,7 +34,6 @@ struct echo_conf {
 	int io_timeout_ms; /* SO_RCVTIMEO, SO_SNDTIMEO */
 	int send_buffer_bytes; /* SO_SNDBUF; 0: the system's */
 	enum echo_signals signals;
-	bool expect_abort; /* its last words go to /dev/null */
 };
 
 struct echo_report {

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,17 +23,9 @@ static void child(
     const struct echo_conf *conf, struct echo_fds *fds) ATTR_NORETURN;
 static void child(const struct echo_conf *conf, struct echo_fds *fds)
 {
-	const struct rlimit no_core = {0, 0};
 	struct err err = ERR_INIT;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (conf->expect_abort) {
-		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-		setrlimit(RLIMIT_CORE, &no_core);
-		if (null < 0 || dup2(null, STDERR_FILENO) < 0)
-			_exit(1);
-	}
 	if (!echo_serve(conf, fds, &err)) {
 		fprintf(stderr, "echo: %s\n", err.text);
 		_exit(1);

@@ -95,19 +95,19 @@ connection_closed() {
 if strace -o "$dir/trace" true 2>/dev/null; then
 	echo_start strace -qq -o "$dir/trace"
 	"$get" -k 100 "$sock" GET / >/dev/null
-	# The last read finds the end of the connection; accept(-1) is libfcgi's
-	# way of saying so.
+	# recvfrom looks before libfcgi reads; the last two find the end of the
+	# connection.
 	wait_for 20 connection_closed
 	is "$(calls)" \
-	    "accept 1, accept4 1, close 1, read 101, setsockopt 2, write 100" \
-	    "a kept request is one read and one write"
+	    "accept4 1, close 1, getsockopt 1, read 100, recvfrom 102, setsockopt 2, write 100" \
+	    "a kept request is a look, one read and one write"
 	echo_stop
 
 	echo_start strace -qq -o "$dir/trace"
 	"$get" "$sock" GET / >/dev/null
 	wait_for 20 connection_closed
-	is "$(calls)" "accept4 1, close 1, read 1, setsockopt 2, write 1" \
-	    "one that is not kept: accept, read, write, close"
+	is "$(calls)" "accept4 1, close 1, read 1, recvfrom 1, setsockopt 2, write 1" \
+	    "one that is not kept: accept, a look, read, write, close"
 	echo_stop
 else
 	echo "ok $((tap_n += 1)) - system calls # SKIP strace cannot trace here"

@@ -29,6 +29,11 @@ unit_tests += %reldir%/test_fcgi_broken
 %canon_reldir%_test_fcgi_broken_SOURCES = %reldir%/test_fcgi_broken.c $(fcgi_rig)
 %canon_reldir%_test_fcgi_broken_LDADD = $(fcgi_test_libs)
 
+unit_tests += %reldir%/test_fcgi_records
+%canon_reldir%_test_fcgi_records_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_fcgi_records_SOURCES = %reldir%/test_fcgi_records.c $(fcgi_rig)
+%canon_reldir%_test_fcgi_records_LDADD = $(fcgi_test_libs)
+
 unit_tests += %reldir%/test_fcgi_answer
 %canon_reldir%_test_fcgi_answer_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_fcgi_answer_SOURCES = %reldir%/test_fcgi_answer.c $(fcgi_rig)
@@ -43,7 +48,10 @@ unit_tests += %reldir%/test_fcgi_serve
 
 # Tools that other tests and people use: a request by hand, something to send
 # it to.
-check_PROGRAMS += tests/lib/fcgi-get %reldir%/fcgi-echo
+check_PROGRAMS += tests/lib/fcgi-get tests/lib/fcgi-hostile %reldir%/fcgi-echo
+tests_lib_fcgi_hostile_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+tests_lib_fcgi_hostile_SOURCES = tests/lib/fcgi-hostile.c
+tests_lib_fcgi_hostile_LDADD = libtestfcgi.a libbase.a
 tests_lib_fcgi_get_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_lib_fcgi_get_SOURCES = tests/lib/fcgi-get.c
 tests_lib_fcgi_get_LDADD = libtestfcgi.a libbase.a

@@ -4,6 +4,11 @@ unit_tests += %reldir%/test_policy
 %canon_reldir%_test_policy_SOURCES = %reldir%/test_policy.c
 %canon_reldir%_test_policy_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
+unit_tests += %reldir%/test_manager
+%canon_reldir%_test_manager_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_manager_SOURCES = %reldir%/test_manager.c
+%canon_reldir%_test_manager_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
 unit_tests += %reldir%/test_stop
 %canon_reldir%_test_stop_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_stop_SOURCES = %reldir%/test_stop.c
@@ -13,6 +18,11 @@ unit_tests += %reldir%/test_parts
 %canon_reldir%_test_parts_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_parts_SOURCES = %reldir%/test_parts.c
 %canon_reldir%_test_parts_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_board
+%canon_reldir%_test_board_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_board_SOURCES = %reldir%/test_board.c
+%canon_reldir%_test_board_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
 unit_tests += %reldir%/test_listen
 %canon_reldir%_test_listen_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -24,11 +34,17 @@ unit_tests += %reldir%/test_listen_tcp
 %canon_reldir%_test_listen_tcp_SOURCES = %reldir%/test_listen_tcp.c
 %canon_reldir%_test_listen_tcp_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
-pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_reload.c
+pool_rig = %reldir%/rig.c %reldir%/rig.h %reldir%/rig_app.c \
+	%reldir%/rig_helper.c %reldir%/rig_reload.c
 unit_tests += %reldir%/test_serving
 %canon_reldir%_test_serving_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_serving_SOURCES = %reldir%/test_serving.c $(pool_rig)
 %canon_reldir%_test_serving_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_sharing
+%canon_reldir%_test_sharing_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_sharing_SOURCES = %reldir%/test_sharing.c $(pool_rig)
+%canon_reldir%_test_sharing_LDADD = libpool.a libbase.a $(CHECK_LIBS)
 
 unit_tests += %reldir%/test_births
 %canon_reldir%_test_births_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -73,3 +89,28 @@ unit_tests += %reldir%/test_renew
 %canon_reldir%_test_renew_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_renew_SOURCES = %reldir%/test_renew.c $(pool_rig)
 %canon_reldir%_test_renew_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_heir
+%canon_reldir%_test_heir_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_heir_SOURCES = %reldir%/test_heir.c $(pool_rig)
+%canon_reldir%_test_heir_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+timed_tests += %reldir%/test_storm
+%canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c $(pool_rig)
+%canon_reldir%_test_storm_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_turnover
+%canon_reldir%_test_turnover_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_turnover_SOURCES = %reldir%/test_turnover.c
+%canon_reldir%_test_turnover_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_recycle
+%canon_reldir%_test_recycle_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_recycle_SOURCES = %reldir%/test_recycle.c $(pool_rig)
+%canon_reldir%_test_recycle_LDADD = libpool.a libbase.a $(CHECK_LIBS)
+
+unit_tests += %reldir%/test_sizes
+%canon_reldir%_test_sizes_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_sizes_SOURCES = %reldir%/test_sizes.c $(pool_rig)
+%canon_reldir%_test_sizes_LDADD = libpool.a libbase.a $(CHECK_LIBS)

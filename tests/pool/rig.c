@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rig: app, master process, clients. */
+/* The rig: master process, clients, what there is to see. */
 #include "config.h"
 
 #include "unit.h"
@@ -11,15 +11,12 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -35,83 +32,7 @@ void rig_pause_ms(int ms)
 	nanosleep(&wait, NULL);
 }
 
-/* ---- the app, in children ------------------------------------------------ */
-
-static void files_limit(int above)
-{
-	struct rlimit files;
-	int next = dup(0);
-
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = (rlim_t)(next + above);
-	setrlimit(RLIMIT_NOFILE, &files);
-	close(next);
-}
-
-static bool app_open(void *ctx, struct pool_child *child, struct err *err)
-{
-	struct rig *rig = ctx;
-	struct rig_stage *stage = rig->stage;
-	int n = RIG_NOTE(stage->births);
-
-	if (n <= RIG_PIDS)
-		RIG_SET(stage->pids[n - 1], getpid());
-	rig->child = child;
-	if (RIG_GET(stage->no_deathsig))
-		prctl(PR_SET_PDEATHSIG, 0);
-	if (RIG_GET(stage->max_files) > 0)
-		files_limit(RIG_GET(stage->max_files));
-	switch (RIG_GET(stage->how_to_open)) {
-	case RIG_OPEN_FAILS:
-		err_set(err, 0, "no tea today");
-		return false;
-	case RIG_OPEN_CRASHES:
-		kill(getpid(), SIGKILL);
-		return false;
-	case RIG_OPEN_HANGS:
-		for (;;)
-			rig_pause_ms(1000);
-	default:
-		RIG_NOTE(stage->opens);
-		return true;
-	}
-}
-
-static void app_close(void *ctx)
-{
-	struct rig *rig = ctx;
-
-	RIG_NOTE(rig->stage->closes);
-}
-
-static void app_idle(void *ctx)
-{
-	struct rig *rig = ctx;
-
-	RIG_NOTE(rig->stage->idles);
-}
-
-static bool ticker_open(void *ctx, struct pool_child *child, struct err *err)
-{
-	struct rig *rig = ctx;
-
-	if (pool_child_turn(child))
-		RIG_NOTE(rig->stage->turns);
-	return app_open(ctx, child, err);
-}
-
-static int64_t app_tick(void *ctx)
-{
-	struct rig *rig = ctx;
-	int n = RIG_NOTE(rig->stage->ticks);
-
-	RIG_SET(rig->stage->ticker, getpid());
-	if (n <= (int)ARRAY_LEN(rig->stage->tick_ns))
-		RIG_SET(rig->stage->tick_ns[n - 1], mono_ns());
-	return 50;
-}
-
-static bool line_read(int fd, char *line, size_t size)
+bool rig_line_read(int fd, char *line, size_t size)
 {
 	size_t n = 0;
 
@@ -126,104 +47,6 @@ static bool line_read(int fd, char *line, size_t size)
 		n++;
 	}
 	return false;
-}
-
-static bool is_cloexec(int fd)
-{
-	return (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
-}
-
-static bool is_prompt(int fd)
-{
-	int domain = 0, prompt = 0;
-	socklen_t domain_len = sizeof(domain), prompt_len = sizeof(prompt);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) != 0)
-		return false;
-	return domain != AF_INET || (getsockopt(fd, IPPROTO_TCP, TCP_NODELAY,
-					 &prompt, &prompt_len) == 0 &&
-					prompt != 0);
-}
-
-static bool fds_are_safe(const struct rig *rig, int fd)
-{
-	struct timeval in, out;
-	socklen_t in_len = sizeof(in), out_len = sizeof(out);
-
-	return is_cloexec(fd) && is_cloexec(rig->groups[0].listen_fd) &&
-	       (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0 && is_prompt(fd) &&
-	       getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &in, &in_len) == 0 &&
-	       getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &out, &out_len) == 0 &&
-	       (in.tv_sec > 0 || in.tv_usec > 0) &&
-	       (out.tv_sec > 0 || out.tv_usec > 0);
-}
-
-static void rights_tell(char word[32])
-{
-	struct rlimit files = {0}, core = {0};
-
-	getrlimit(RLIMIT_NOFILE, &files);
-	getrlimit(RLIMIT_CORE, &core);
-	snprintf(word, 32, "%d/%ld/%ld/%d", getpriority(PRIO_PROCESS, 0),
-	    (long)files.rlim_cur, (long)core.rlim_cur, prctl(PR_GET_DUMPABLE));
-}
-
-/* What the line asks for, before the answer; the answer's first word. */
-static void line_obey(struct rig *rig, int fd, const char *line, char word[32])
-{
-	struct rig_stage *stage = rig->stage;
-
-	snprintf(word, 32, "ok");
-	if (strcmp(line, "hold") == 0) {
-		RIG_NOTE(stage->held);
-		while (!RIG_GET(stage->release))
-			rig_pause_ms(2);
-	} else if (strcmp(line, "hang") == 0) {
-		RIG_NOTE(stage->held);
-		for (;;)
-			rig_pause_ms(1000);
-	} else if (strcmp(line, "slow") == 0) {
-		RIG_NOTE(stage->held);
-		rig_pause_ms(300);
-	} else if (strcmp(line, "crash") == 0) {
-		kill(getpid(), SIGKILL);
-	} else if (strcmp(line, "log") == 0) {
-		log_notice("line of %ld", (long)getpid());
-	} else if (strcmp(line, "fds") == 0) {
-		snprintf(word, 32, fds_are_safe(rig, fd) ? "safe" : "unsafe");
-	} else if (strcmp(line, "uid") == 0) {
-		snprintf(
-		    word, 32, "%u/%u", (unsigned)getuid(), (unsigned)getgid());
-	} else if (strcmp(line, "rights") == 0) {
-		rights_tell(word);
-	} else if (strncmp(line, "env:", 4) == 0) {
-		snprintf(word, 32, "%s", getenv(line + 4) ? "set" : "unset");
-	}
-}
-
-static enum pool_next app_serve(void *ctx, int fd)
-{
-	struct rig *rig = ctx;
-	bool draining = pool_child_draining(rig->child);
-	char line[32] = "", word[32], answer[96];
-	int n;
-
-	RIG_NOTE(rig->stage->serves);
-	if (!line_read(fd, line, sizeof(line))) {
-		close(fd);
-		return POOL_CLOSED;
-	}
-	line_obey(rig, fd, line, word);
-	n = snprintf(answer, sizeof(answer), "%s %ld %u %d\n", word,
-	    (long)getpid(), pool_child_index(rig->child), draining);
-	if (write(fd, answer, (size_t)n) == n && strcmp(line, "bye") != 0 &&
-	    strcmp(line, "dup") != 0 &&
-	    (!draining || RIG_GET(rig->stage->naive)))
-		return POOL_KEEP;
-	if (strcmp(line, "dup") == 0 && dup(fd) < 0)
-		return POOL_KEEP;
-	close(fd);
-	return POOL_CLOSED;
 }
 
 /* ---- the master ---------------------------------------------------------- */
@@ -249,15 +72,7 @@ void rig_init(struct rig *rig, unsigned children)
 	ck_assert_ptr_ne(rig->stage, MAP_FAILED);
 	rig->listen = (struct pool_listen_conf){
 	    .address = rig->sock, .backlog = -1, .mode = 0600};
-	rig->app = (struct pool_app){.open = app_open,
-	    .serve = app_serve,
-	    .idle = app_idle,
-	    .close = app_close,
-	    .ctx = rig};
-	rig->ticker = (struct pool_app){.open = ticker_open,
-	    .tick = app_tick,
-	    .close = app_close,
-	    .ctx = rig};
+	rig_app_init(rig);
 	rig->groups[0] = (struct pool_group){.name = "worker",
 	    .app = &rig->app,
 	    .max_children = children,
@@ -311,6 +126,8 @@ static int master_main(struct rig *rig)
 		log_alert("%s", err.text);
 		return 99;
 	}
+	if (rig->before != NULL)
+		rig->before(rig);
 	exit_code =
 	    rig->single ? pool_single(&rig->conf) : pool_run(&rig->conf);
 	pool_listen_close(&rig->listen, rig->groups[0].listen_fd);
@@ -432,7 +249,7 @@ bool rig_receive(int fd, struct rig_answer *answer)
 	char line[96];
 	long pid;
 
-	if (!line_read(fd, line, sizeof(line))) {
+	if (!rig_line_read(fd, line, sizeof(line))) {
 		ck_assert_msg(errno != EAGAIN, "no answer");
 		return false;
 	}

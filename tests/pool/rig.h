@@ -16,9 +16,14 @@
  *	dup        closes, but keeps a second descriptor
  *	fds        word is "safe" if its descriptors are close-on-exec, blocking,
  *	           with time-outs, and without Nagle's delay
+ *	exec       word is "none", or the first descriptor above 2 that a program
+ *	           which the child executes sees
  *	uid        word is "<uid>/<gid>"
  *	rights     word is "<nice>/<RLIMIT_NOFILE>/<RLIMIT_CORE>/<dumpable>"
  *	env:NAME   word is "set" or "unset"
+ *	grow       and has 32 MB more from then on
+ *	ends:NAME  word is the number of children that ended for that cause
+ *	looping    word is 1 in a crash loop, else 0
  *
  * If a test fails, the master dies with the test process, and the children with
  * the master.
@@ -62,6 +67,8 @@ struct rig_stage {
 	int no_deathsig; /* only the lifeline is left; the test's */
 	int how_to_make; /* enum rig_make; the test's */
 	unsigned next_children; /* of workers after a reload, 0: as before */
+	struct pool_size next_size; /* of them likewise, if next_sized */
+	int next_sized;
 	int makes, judges, enters, drops; /* calls; the master's */
 	uint32_t generation; /* from told(); the master's */
 	uint64_t ended; /* likewise */
@@ -89,6 +96,8 @@ struct rig {
 	int child_ignored; /* the launcher ignores SIGCHLD */
 	int single; /* pool_single() in place of pool_run() */
 	unsigned port; /* 0: the Unix socket; see rig_use_tcp() */
+	void (*before)(struct rig *rig); /* in the master; may be NULL */
+	const void *with; /* for before() */
 	pid_t master;
 	struct pool_child *child; /* in a child: itself */
 };
@@ -126,6 +135,12 @@ bool rig_receive(int fd, struct rig_answer *answer);
 /* One line, one answer, one connection. */
 pid_t rig_ask(const struct rig *rig, const char *line);
 pid_t rig_ask_on(int fd, const char *line);
+/* Without its end; false at end of file. */
+bool rig_line_read(int fd, char *line, size_t size);
+/* rig_init()'s: what children do. */
+void rig_app_init(struct rig *rig);
+/* In a child: the word for "exec". */
+void rig_helper_tell(char word[32]);
 /* True when the other side has closed. */
 bool rig_is_closed(int fd);
 

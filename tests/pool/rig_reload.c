@@ -34,6 +34,8 @@ static const struct pool_conf *reload_make(void *ctx, struct err *err)
 	next->conf.groups = next->groups;
 	if (RIG_GET(stage->next_children) != 0)
 		next->groups[0].max_children = RIG_GET(stage->next_children);
+	if (RIG_GET(stage->next_sized))
+		next->groups[0].size = stage->next_size;
 	if (RIG_GET(stage->how_to_make) == RIG_MAKE_TOO_MANY)
 		next->groups[0].max_children = 1000;
 	return &next->conf;

@@ -151,7 +151,54 @@ START_TEST(test_watchdog_is_fed)
 }
 END_TEST
 
+START_TEST(test_a_crash_loop_is_in_the_status)
+{
+	struct rig_answer answer;
+	char text[900];
+	struct rig rig;
+
+	environment(0);
+	rig_init(&rig, 2);
+	rig.conf.crash_threshold = 2;
+	rig.conf.crash_interval_ms = 1500;
+	rig_start(&rig);
+	for (int i = 0; i < 2; i++) {
+		int fd = rig_connect(&rig);
+
+		rig_send(fd, "crash");
+		ck_assert(!rig_receive(fd, &answer));
+		close(fd);
+	}
+	await_heard(
+	    "STATUS=crash loop: 2 children of worker died", text, sizeof(text));
+	ck_assert_ptr_nonnull(strstr(text, "the last by signal 9"));
+	ck_assert_ptr_nonnull(strstr(text, " busy, "));
+	/* And again when it is over. */
+	RIG_AWAIT(rig_lines(rig.log, "the crash loop is over") == 1);
+	await_heard("STATUS=0 busy", text, sizeof(text));
+	rig_stop(&rig);
+}
+END_TEST
+
 /* The only worker hangs: the loop turns, but the service is of no use. */
+/* pm = ondemand, and nobody is needed. */
+START_TEST(test_watchdog_is_fed_while_nobody_is_there)
+{
+	char text[512];
+	struct rig rig;
+
+	environment(WATCHDOG_MS);
+	rig_init(&rig, 1);
+	rig.groups[0].size =
+	    (struct pool_size){.manager = POOL_ONDEMAND, .idle_ms = 1000};
+	rig_start(&rig);
+	for (int i = 0; i < 3; i++)
+		await_heard("WATCHDOG=1", text, sizeof(text));
+	ck_assert_int_eq(RIG_GET(rig.stage->births), 0);
+	rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(test_watchdog_starves_with_the_workers)
 {
 	char text[512];
@@ -221,6 +268,27 @@ START_TEST(test_reloading_has_a_time)
 }
 END_TEST
 
+/* A store's words are no variables of systemd's. */
+START_TEST(test_a_status_is_one_line)
+{
+	struct notify notify;
+	char text[512], longest[2000];
+
+	environment(0);
+	pool_notify_open(&notify);
+	pool_notify_status(&notify, "said:\nMAINPID=1\r\t\xff\xc3\xa4.");
+	ck_assert(heard_within(text, sizeof(text), RIG_PATIENCE_MS));
+	ck_assert_str_eq(text, "STATUS=said: MAINPID=1  ???.");
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	pool_notify_status(&notify, longest);
+	ck_assert(heard_within(text, sizeof(text), RIG_PATIENCE_MS));
+	ck_assert_int_eq(strncmp(text, "STATUS=xxx", 10), 0);
+	ck_assert_uint_gt(strlen(text), 400);
+	pool_notify_close(&notify);
+}
+END_TEST
+
 static const char *const nowhere[] = {
     NULL, "", "relative", "@", "/nonexistent/fg/notify"};
 
@@ -244,7 +312,10 @@ TESTS_MAIN("pool/notify", UNIT_SLOW("life", test_a_life, 60),
     UNIT_SLOW("not_ready", test_no_ready_without_workers, 60),
     UNIT_SLOW("failed", test_a_start_that_failed_says_why, 60),
     UNIT_SLOW("watchdog", test_watchdog_is_fed, 60),
+    UNIT_SLOW("resting", test_watchdog_is_fed_while_nobody_is_there, 30),
     UNIT_SLOW("starving", test_watchdog_starves_with_the_workers, 60),
     UNIT("watchdog_pid", test_watchdog_of_somebody_else),
+    UNIT_SLOW("crash_loop", test_a_crash_loop_is_in_the_status, 60),
     UNIT("reloading", test_reloading_has_a_time),
+    UNIT("one_line", test_a_status_is_one_line),
     UNIT_TABLE("nobody", test_nobody_listens, ARRAY_LEN(nowhere)))

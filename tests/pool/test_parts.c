@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pool's small parts: the table of connections, the scoreboard, reports, users
- * and groups, the pid file, pool_peer_gone().
+ * pool's small parts: the table of connections, reports, users and groups, the pid file, pool_peer_gone().
  */
 #include "config.h"
 
@@ -128,211 +127,11 @@ START_TEST(test_conns_random_walk_keeps_the_lists_whole)
 }
 END_TEST
 
-/* ---- the scoreboard ------------------------------------------------------ */
-
-START_TEST(test_board_life_of_a_slot)
-{
-	struct board *board = pool_board_new(
-	    &(struct board_size){.ngroups = 2, .nslots = 5, .area_bytes = 0});
-	struct board_slot *slot;
-	struct board_view view;
-	char why[64];
-
-	ck_assert_ptr_nonnull(board);
-	slot = pool_board_slot(board, 3);
-	pool_board_view(board, 3, &view);
-	ck_assert_int_eq(view.state, BOARD_EMPTY);
-
-	pool_board_born(
-	    slot, &(struct board_birth){
-		      .serial = 7, .generation = 2, .started_ns = 123});
-	pool_board_set_pid(slot, 4711);
-	pool_board_begin(slot, 1);
-	pool_board_begin(slot, 1);
-	pool_board_set_state(slot, BOARD_BUSY);
-	pool_board_set_why(slot, "no more tea");
-	pool_board_view(board, 3, &view);
-	ck_assert_int_eq(view.pid, 4711);
-	ck_assert_uint_eq(view.serial, 7);
-	ck_assert_uint_eq(view.generation, 2);
-	ck_assert_int_eq(view.state, BOARD_BUSY);
-	ck_assert_uint_eq(view.requests, 2);
-	ck_assert_int_eq(view.started_ns, 123);
-	pool_board_why(slot, why, sizeof(why));
-	ck_assert_str_eq(why, "no more tea");
-	ck_assert_str_eq(pool_board_state_name(view.state), "busy");
-
-	/* The next child begins at 0; the slot's total never goes back. */
-	pool_board_buried(slot);
-	pool_board_born(
-	    slot, &(struct board_birth){
-		      .serial = 9, .generation = 3, .started_ns = 456});
-	pool_board_begin(slot, 1);
-	pool_board_view(board, 3, &view);
-	ck_assert_uint_eq(view.requests, 1);
-	ck_assert_uint_eq(view.requests_total, 3);
-	pool_board_why(slot, why, sizeof(why));
-	ck_assert_str_eq(why, "");
-
-	/* Nobody else's slot was touched. */
-	for (size_t i = 0; i < 5; i++) {
-		pool_board_view(board, i, &view);
-		ck_assert(i == 3 || view.serial == 0);
-	}
-	pool_board_free(&board);
-	ck_assert_ptr_null(board);
-}
-END_TEST
-
-START_TEST(test_board_shows_the_request_at_hand)
-{
-	struct board *board = pool_board_new(
-	    &(struct board_size){.ngroups = 1, .nslots = 2, .area_bytes = 100});
-	struct board_slot *slot = pool_board_slot(board, 1);
-	struct board_request request = {
-	    .method = "POST", .uri = "/v1", .query = "a", .content_length = 5};
-	struct board_view view;
-	struct board_text text;
-
-	pool_board_born(
-	    slot, &(struct board_birth){
-		      .serial = 1, .generation = 1, .started_ns = 10});
-	pool_board_begin(slot, 1000);
-	pool_board_view(board, 1, &view);
-	ck_assert_uint_eq(view.phase, 1);
-	ck_assert_int_eq(view.phase_ns, 1000);
-	pool_board_set_request(slot, &request);
-	pool_board_set_phase(slot, 2, 1500);
-	pool_board_set_user(slot, STRV("ann"));
-	pool_board_set_note(
-	    slot, STRV("0123456789012345678901234567890123456789"));
-	pool_board_view(board, 1, &view);
-	ck_assert_int_eq(view.request_ns, 1000);
-	ck_assert_uint_eq(view.phase, 2);
-	ck_assert_int_eq(view.phase_ns, 1500);
-	ck_assert_int_eq(view.last_ns, 0);
-	pool_board_text(board, 1, &text);
-	ck_assert_str_eq(text.request.method, "POST");
-	ck_assert_str_eq(text.request.uri, "/v1");
-	ck_assert_str_eq(text.request.query, "a");
-	ck_assert_uint_eq(text.request.content_length, 5);
-	ck_assert_str_eq(text.user, "ann");
-	ck_assert_str_eq(text.note, "0123456789012345678901234567890");
-
-	/* Afterwards it is the last one, with its duration. */
-	pool_board_end(slot, 4000);
-	pool_board_view(board, 1, &view);
-	ck_assert_int_eq(view.request_ns, 0);
-	ck_assert_uint_eq(view.phase, 0);
-	ck_assert_int_eq(view.last_ns, 3000);
-	pool_board_text(board, 1, &text);
-	ck_assert_str_eq(text.request.uri, "/v1");
-
-	/* The next request has no user yet, the next child no request. */
-	pool_board_begin(slot, 5000);
-	pool_board_set_request(slot, &request);
-	pool_board_text(board, 1, &text);
-	ck_assert_str_eq(text.user, "");
-	pool_board_buried(slot);
-	pool_board_born(
-	    slot, &(struct board_birth){
-		      .serial = 2, .generation = 1, .started_ns = 20});
-	pool_board_view(board, 1, &view);
-	ck_assert_int_eq(view.request_ns, 0);
-	pool_board_text(board, 1, &text);
-	ck_assert_str_eq(text.request.uri, "");
-	pool_board_free(&board);
-}
-END_TEST
-
-START_TEST(test_board_areas_are_kept_and_do_not_overlap)
-{
-	struct board *board = pool_board_new(
-	    &(struct board_size){.ngroups = 2, .nslots = 3, .area_bytes = 100});
-
-	ck_assert_uint_eq(pool_board_slots(board), 3);
-	for (size_t i = 0; i < 3; i++) {
-		unsigned char *area = pool_board_area(board, i);
-
-		ck_assert_uint_eq((uintptr_t)area % 64, 0);
-		for (size_t k = 0; k < 100; k++)
-			ck_assert_int_eq(area[k], 0);
-		memset(area, (int)i + 1, 100);
-	}
-	pool_board_born(pool_board_slot(board, 1),
-	    &(struct board_birth){
-		.serial = 1, .generation = 1, .started_ns = 1});
-	pool_board_buried(pool_board_slot(board, 1));
-	pool_board_born(pool_board_slot(board, 1),
-	    &(struct board_birth){
-		.serial = 2, .generation = 1, .started_ns = 2});
-	for (size_t i = 0; i < 3; i++)
-		for (size_t k = 0; k < 100; k++)
-			ck_assert_int_eq(
-			    ((unsigned char *)pool_board_area(board, i))[k],
-			    (int)i + 1);
-	pool_board_free(&board);
-}
-END_TEST
-
-START_TEST(test_board_is_shared_and_survives_nonsense)
-{
-	struct board *board = pool_board_new(
-	    &(struct board_size){.ngroups = 1, .nslots = 1, .area_bytes = 0});
-	struct board_slot *slot = pool_board_slot(board, 0);
-	struct board_view view;
-	char why[1024];
-	int status;
-	pid_t pid = fork();
-
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		pool_board_set_pid(slot, getpid());
-		pool_board_set_state(slot, (enum board_state)4000);
-		memset(why, 'x', sizeof(why) - 1);
-		why[sizeof(why) - 1] = '\0';
-		pool_board_set_why(slot, why);
-		_exit(3);
-	}
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	pool_board_view(board, 0, &view);
-	ck_assert_int_eq(view.pid, pid);
-	ck_assert_int_eq(view.state, BOARD_EMPTY);
-	pool_board_why(slot, why, sizeof(why));
-	ck_assert_uint_gt(strlen(why), 100);
-	ck_assert_uint_lt(strlen(why), 256);
-	pool_board_free(&board);
-}
-END_TEST
-
-START_TEST(test_board_counts_deaths_by_reason)
-{
-	struct board *board = pool_board_new(
-	    &(struct board_size){.ngroups = 2, .nslots = 1, .area_bytes = 0});
-	struct board_deaths deaths;
-
-	pool_board_count_birth(board, 1);
-	pool_board_count_birth(board, 1);
-	pool_board_count_death(board, 1, 70 << 8, true);
-	pool_board_count_death(board, 1, SIGKILL, false);
-	pool_board_count_death(board, 1, 0, false);
-	pool_board_deaths(board, 1, &deaths);
-	ck_assert_uint_eq(deaths.births, 2);
-	ck_assert_uint_eq(deaths.stillborn, 1);
-	ck_assert_uint_eq(deaths.by_exit[70], 1);
-	ck_assert_uint_eq(deaths.by_exit[0], 1);
-	ck_assert_uint_eq(deaths.by_signal[SIGKILL], 1);
-	pool_board_deaths(board, 0, &deaths);
-	ck_assert_uint_eq(deaths.births, 0);
-	pool_board_free(&board);
-}
-END_TEST
-
 /* ---- reports ------------------------------------------------------------- */
 
 START_TEST(test_report_full_pipe_is_no_block)
 {
-	struct report report = {REPORT_READY, 3, 7, 4711};
+	struct report report = {REPORT_READY, 3, 7, 4711, 0};
 	struct report got;
 	int fds[2];
 	unsigned sent = 0, received = 0;
@@ -378,21 +177,29 @@ static void master_make(struct master *master, struct master_child children[2],
 }
 
 static const struct report gossip[] = {
-    {REPORT_READY, 0, 6, 4711}, /* who had the slot before */
-    {REPORT_READY, 0, 7, 4710},
-    {REPORT_READY, 1, 7, 4711},
-    {REPORT_READY, 1, 0, 0}, /* nobody's slot */
-    {REPORT_READY, 2, 7, 4711},
-    {REPORT_READY, UINT32_MAX, 7, 4711},
-    {0, 0, 7, 4711},
-    {77, 0, 7, 4711},
+    {REPORT_READY, 0, 6, 4711, 0}, /* who had the slot before */
+    {REPORT_READY, 0, 7, 4710, 0},
+    {REPORT_READY, 1, 7, 4711, 0},
+    {REPORT_READY, 1, 0, 0, 0}, /* nobody's slot */
+    {REPORT_READY, 2, 7, 4711, 0},
+    {REPORT_READY, UINT32_MAX, 7, 4711, 0},
+    {0, 0, 7, 4711, 0},
+    {77, 0, 7, 4711, 0},
+    {REPORT_WORN, 0, 6, 4711, BOARD_CAUSE_MAX_RSS},
+    {REPORT_WORN, 1, 7, 4711, BOARD_CAUSE_MAX_RSS},
+    /* Who is worn out has been used up: nothing else is a reason. */
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_NONE},
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_TERMINATE},
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_CRASH},
+    {REPORT_WORN, 0, 7, 4711, BOARD_CAUSE_COUNT},
+    {REPORT_WORN, 0, 7, 4711, UINT32_MAX},
 };
 
 START_TEST(test_report_is_gossip_until_it_fits)
 {
 	static const struct pool_group group = {
 	    .name = "worker", .max_children = 2};
-	struct report report = {REPORT_READY, 0, 7, 4711};
+	struct report report = {REPORT_READY, 0, 7, 4711, 0};
 	struct master_child children[2];
 	struct master master;
 
@@ -401,6 +208,7 @@ START_TEST(test_report_is_gossip_until_it_fits)
 		pool_spawn_heard(&master, &gossip[i]);
 		ck_assert(!children[0].ready && !children[0].leaving);
 		ck_assert(!children[1].ready && !children[1].leaving);
+		ck_assert(!children[0].worn && !children[1].worn);
 		ck_assert_uint_eq(master.serving->groups[0].starting, 1);
 	}
 	/* The truth counts, and counts once. */
@@ -409,6 +217,11 @@ START_TEST(test_report_is_gossip_until_it_fits)
 		ck_assert(children[0].ready);
 		ck_assert_uint_eq(master.serving->groups[0].starting, 0);
 	}
+	report.kind = REPORT_WORN;
+	report.cause = BOARD_CAUSE_MAX_LIFETIME;
+	pool_spawn_heard(&master, &report);
+	ck_assert_int_eq(children[0].worn, BOARD_CAUSE_MAX_LIFETIME);
+	ck_assert_int_gt(children[0].worn_ns, 0);
 	report.kind = REPORT_LEAVING;
 	pool_spawn_heard(&master, &report);
 	ck_assert(children[0].leaving);
@@ -435,7 +248,9 @@ START_TEST(test_burial_of_a_stranger_is_none)
 	ck_assert_int_eq(children[0].pid, 0);
 	pool_board_deaths(master.heritage.board, 0, &deaths);
 	ck_assert_uint_eq(deaths.by_exit[0], 1);
-	ck_assert_uint_eq(deaths.stillborn, 1);
+	/* It was not ready; but nobody waited for it any more. */
+	ck_assert_uint_eq(deaths.stillborn, 0);
+	ck_assert_uint_eq(deaths.by_cause[BOARD_CAUSE_STOP], 1);
 	pool_board_free(&master.heritage.board);
 }
 END_TEST
@@ -578,11 +393,6 @@ END_TEST
 TESTS_MAIN("pool/parts", UNIT("conns_lists", test_conns_move_between_lists),
     UNIT("conns_tags", test_conns_stale_tag_finds_nothing),
     UNIT("conns_walk", test_conns_random_walk_keeps_the_lists_whole),
-    UNIT("board_slot", test_board_life_of_a_slot),
-    UNIT("board_request", test_board_shows_the_request_at_hand),
-    UNIT("board_areas", test_board_areas_are_kept_and_do_not_overlap),
-    UNIT("board_shared", test_board_is_shared_and_survives_nonsense),
-    UNIT("board_deaths", test_board_counts_deaths_by_reason),
     UNIT("report", test_report_full_pipe_is_no_block),
     UNIT("gossip", test_report_is_gossip_until_it_fits),
     UNIT("stranger", test_burial_of_a_stranger_is_none),

@@ -16,23 +16,33 @@ static const struct {
 	struct policy_life life; /* times in ms after T0 */
 	enum policy_death death;
 } lives[] = {
-    {"never ready, failed", {false, false, false, 0, 50, 0}, POLICY_STILLBORN},
-    {"never ready, exit 0", {false, false, true, 0, 50, 0}, POLICY_STILLBORN},
-    {"never ready, after an hour", {false, false, false, 0, 3600000, 0},
+    {"never ready, failed", {false, false, false, false, 0, 50, 0},
 	POLICY_STILLBORN},
-    {"ready, crashed at once", {true, false, false, 50, 1049, 0},
+    {"never ready, exit 0", {false, false, true, false, 0, 50, 0},
 	POLICY_STILLBORN},
-    {"ready, exit 0 at once, unannounced", {true, false, true, 50, 60, 0},
+    {"never ready, after an hour", {false, false, false, false, 0, 3600000, 0},
 	POLICY_STILLBORN},
-    {"ready, crashed after a second", {true, false, false, 50, 1050, 0},
+    {"ready, crashed at once", {true, false, false, false, 50, 1049, 0},
+	POLICY_STILLBORN},
+    {"ready, exit 0 at once, unannounced",
+	{true, false, true, false, 50, 60, 0}, POLICY_STILLBORN},
+    {"ready, crashed after a second", {true, false, false, false, 50, 1050, 0},
 	POLICY_CRASHED},
-    {"crashed in its first request", {true, false, false, 50, 60, 1},
+    {"crashed in its first request", {true, false, false, false, 50, 60, 1},
 	POLICY_CRASHED},
-    {"exit 0, unannounced, after work", {true, false, true, 50, 5000, 7},
+    {"exit 0, unannounced, after work", {true, false, true, false, 50, 5000, 7},
 	POLICY_CRASHED},
-    {"announced, but failed", {true, true, false, 50, 5000, 7}, POLICY_CRASHED},
-    {"told to leave at once", {true, true, true, 50, 60, 0}, POLICY_LEFT},
-    {"max_requests", {true, true, true, 50, 60000, 500}, POLICY_LEFT},
+    {"announced, but failed", {true, true, false, false, 50, 5000, 7},
+	POLICY_CRASHED},
+    {"told to leave at once", {true, true, true, false, 50, 60, 0},
+	POLICY_LEFT},
+    {"max_requests", {true, true, true, false, 50, 60000, 500}, POLICY_LEFT},
+    {"killed by the master", {true, false, false, true, 50, 60, 1},
+	POLICY_LEFT},
+    {"killed while it left", {true, true, false, true, 50, 5000, 7},
+	POLICY_LEFT},
+    {"killed before it was ready", {false, false, false, true, 0, 50, 0},
+	POLICY_STILLBORN},
 };
 
 START_TEST(test_classify)
@@ -251,24 +261,37 @@ START_TEST(test_leaving_costs_nothing)
 }
 END_TEST
 
-START_TEST(test_request_limit)
+START_TEST(test_limits_are_spread)
 {
 	bool seen[21] = {false};
 
-	ck_assert_uint_eq(pool_policy_request_limit(0, 5), 0);
+	ck_assert_uint_eq(pool_policy_spread(0, 5), 0);
 	for (unsigned index = 0; index < 21; index++) {
-		uint64_t limit = pool_policy_request_limit(1000, index);
+		uint64_t limit = pool_policy_spread(1000, index);
 
 		ck_assert_uint_ge(limit, 900);
 		ck_assert_uint_le(limit, 1100);
 		ck_assert_uint_eq(limit % 10, 0);
 		ck_assert(!seen[(limit - 900) / 10]);
 		seen[(limit - 900) / 10] = true;
-		ck_assert_uint_ge(pool_policy_request_limit(1, index), 1);
+		ck_assert_uint_ge(pool_policy_spread(1, index), 1);
 	}
-	ck_assert_uint_eq(pool_policy_request_limit(1000, 0), 1000);
-	ck_assert_uint_eq(pool_policy_request_limit(7, 0), 7);
-	ck_assert_uint_eq(pool_policy_request_limit(UINT64_MAX, 3), UINT64_MAX);
+	ck_assert_uint_eq(pool_policy_spread(1000, 0), 1000);
+	ck_assert_uint_eq(pool_policy_spread(7, 0), 7);
+	ck_assert_uint_eq(pool_policy_spread(UINT64_MAX, 3), UINT64_MAX);
+}
+END_TEST
+
+START_TEST(test_asks_a_little_before_the_limit)
+{
+	ck_assert_uint_eq(pool_policy_request_ask(0), 0);
+	ck_assert_uint_eq(pool_policy_request_ask(1), 1);
+	ck_assert_uint_eq(pool_policy_request_ask(19), 19);
+	ck_assert_uint_eq(pool_policy_request_ask(20), 19);
+	ck_assert_uint_eq(pool_policy_request_ask(1000), 950);
+	ck_assert_uint_eq(pool_policy_request_ask(100000), 99900);
+	ck_assert_uint_eq(
+	    pool_policy_request_ask(UINT64_MAX), UINT64_MAX - 100);
 }
 END_TEST
 
@@ -280,4 +303,5 @@ TESTS_MAIN("pool/policy",
     UNIT("series", test_success_must_last_to_end_a_series),
     UNIT("crashes", test_crashes_are_replaced_in_a_burst_then_steadily),
     UNIT("leaving", test_leaving_costs_nothing),
-    UNIT("request_limit", test_request_limit))
+    UNIT("spread", test_limits_are_spread),
+    UNIT("ask", test_asks_a_little_before_the_limit))

@@ -126,8 +126,9 @@ static const struct {
 	2 * BOUND_MS, true},
     {RELOAD_LAUNCHED, RELOAD_GOOD, 5, RELOAD_NOTHING, RELOAD_LAUNCHED,
 	2 * BOUND_MS, false},
-    {RELOAD_LAUNCHED, RELOAD_BAD, 5, RELOAD_REFUSE, RELOAD_RESTING, NEVER,
-	false},
+    /* Its children may be there still. */
+    {RELOAD_LAUNCHED, RELOAD_BAD, 5, RELOAD_REFUSE, RELOAD_WAITING,
+	5 + BOUND_MS + GRACE_MS, false},
     {RELOAD_LAUNCHED, RELOAD_READY, 5, RELOAD_FOLLOW, RELOAD_FOLLOWED,
 	5 + GRACE_MS, false},
     {RELOAD_LAUNCHED, RELOAD_GONE, 5, RELOAD_NOTHING, RELOAD_LAUNCHED,
@@ -145,8 +146,8 @@ static const struct {
 	GRACE_MS, true},
     {RELOAD_RECALLED, RELOAD_GOOD, 5, RELOAD_NOTHING, RELOAD_RECALLED, GRACE_MS,
 	false},
-    {RELOAD_RECALLED, RELOAD_BAD, 5, RELOAD_REFUSE, RELOAD_RESTING, NEVER,
-	false},
+    {RELOAD_RECALLED, RELOAD_BAD, 5, RELOAD_REFUSE, RELOAD_WAITING,
+	5 + BOUND_MS + GRACE_MS, false},
     {RELOAD_RECALLED, RELOAD_READY, 5, RELOAD_NOTHING, RELOAD_RECALLED,
 	GRACE_MS, false},
     {RELOAD_RECALLED, RELOAD_GONE, 5, RELOAD_NOTHING, RELOAD_RECALLED, GRACE_MS,
@@ -173,6 +174,37 @@ static const struct {
     {RELOAD_FOLLOWED, RELOAD_STOP, 5, RELOAD_NOTHING, RELOAD_OVER, NEVER,
 	false},
 
+    /* We are the next program: a reload is for the one that serves. */
+    {RELOAD_HEIR, RELOAD_ASKED, 5, RELOAD_NOTHING, RELOAD_HEIR, NEVER, true},
+    {RELOAD_HEIR, RELOAD_PROGRAM, 5, RELOAD_NOTHING, RELOAD_HEIR, NEVER, true},
+    {RELOAD_HEIR, RELOAD_GOOD, 5, RELOAD_NOTHING, RELOAD_HEIR, NEVER, false},
+    {RELOAD_HEIR, RELOAD_BAD, 5, RELOAD_NOTHING, RELOAD_HEIR, NEVER, false},
+    {RELOAD_HEIR, RELOAD_GONE, 5, RELOAD_NOTHING, RELOAD_HEIR, NEVER, false},
+    {RELOAD_HEIR, RELOAD_READY, 5, RELOAD_NOTHING, RELOAD_WAITING,
+	5 + BOUND_MS + GRACE_MS, false},
+    {RELOAD_HEIR, RELOAD_TIME, 3600000, RELOAD_NOTHING, RELOAD_HEIR, NEVER,
+	false},
+    {RELOAD_HEIR, RELOAD_STOP, 5, RELOAD_NOTHING, RELOAD_OVER, NEVER, false},
+
+    /* Whoever never goes is not waited for for ever. */
+    {RELOAD_WAITING, RELOAD_ASKED, 5, RELOAD_NOTHING, RELOAD_WAITING,
+	BOUND_MS + GRACE_MS, true},
+    {RELOAD_WAITING, RELOAD_PROGRAM, 5, RELOAD_NOTHING, RELOAD_WAITING,
+	BOUND_MS + GRACE_MS, true},
+    {RELOAD_WAITING, RELOAD_GOOD, 5, RELOAD_NOTHING, RELOAD_WAITING,
+	BOUND_MS + GRACE_MS, false},
+    {RELOAD_WAITING, RELOAD_BAD, 5, RELOAD_NOTHING, RELOAD_WAITING,
+	BOUND_MS + GRACE_MS, false},
+    {RELOAD_WAITING, RELOAD_READY, 5, RELOAD_NOTHING, RELOAD_WAITING,
+	BOUND_MS + GRACE_MS, false},
+    {RELOAD_WAITING, RELOAD_GONE, 5, RELOAD_NOTHING, RELOAD_RESTING, NEVER,
+	false},
+    {RELOAD_WAITING, RELOAD_TIME, BOUND_MS + GRACE_MS - 1, RELOAD_NOTHING,
+	RELOAD_WAITING, BOUND_MS + GRACE_MS, false},
+    {RELOAD_WAITING, RELOAD_TIME, BOUND_MS + GRACE_MS, RELOAD_NOTHING,
+	RELOAD_RESTING, NEVER, false},
+    {RELOAD_WAITING, RELOAD_STOP, 5, RELOAD_NOTHING, RELOAD_OVER, NEVER, false},
+
     /* A stop is the end of all reloads, also of those asked for later. */
     {RELOAD_OVER, RELOAD_ASKED, 5, RELOAD_NOTHING, RELOAD_OVER, NEVER, false},
     {RELOAD_OVER, RELOAD_GOOD, 5, RELOAD_NOTHING, RELOAD_OVER, NEVER, false},
@@ -195,7 +227,8 @@ static void bring_to(struct reload *reload, enum reload_state state)
 {
 	int64_t early = T0 - MS(GRACE_MS);
 
-	pool_reload_init(reload);
+	pool_reload_init(
+	    reload, state == RELOAD_HEIR || state == RELOAD_WAITING);
 	switch (state) {
 	case RELOAD_RESTING:
 		break;
@@ -228,6 +261,11 @@ static void bring_to(struct reload *reload, enum reload_state state)
 	case RELOAD_FOLLOWED:
 		go(reload, RELOAD_PROGRAM, early, RELOAD_LAUNCH);
 		go(reload, RELOAD_READY, T0, RELOAD_FOLLOW);
+		break;
+	case RELOAD_HEIR:
+		break;
+	case RELOAD_WAITING:
+		go(reload, RELOAD_READY, T0, RELOAD_NOTHING);
 		break;
 	case RELOAD_OVER:
 		go(reload, RELOAD_STOP, T0, RELOAD_NOTHING);
@@ -287,6 +325,7 @@ START_TEST(test_the_next_program_is_not_forgotten)
 	go(&reload, RELOAD_BAD, T0, RELOAD_REFUSE);
 	go(&reload, RELOAD_TIME, T0, RELOAD_LAUNCH);
 	go(&reload, RELOAD_BAD, T0, RELOAD_REFUSE);
+	go(&reload, RELOAD_GONE, T0, RELOAD_NOTHING);
 	go(&reload, RELOAD_TIME, T0, RELOAD_NOTHING);
 }
 END_TEST
@@ -309,6 +348,19 @@ START_TEST(test_many_who_ask_get_one_more)
 }
 END_TEST
 
+START_TEST(test_who_asked_an_heir_gets_it_in_the_end)
+{
+	struct reload reload;
+
+	bring_to(&reload, RELOAD_HEIR);
+	go(&reload, RELOAD_ASKED, T0, RELOAD_NOTHING);
+	go(&reload, RELOAD_READY, T0, RELOAD_NOTHING);
+	go(&reload, RELOAD_TIME, T0, RELOAD_NOTHING);
+	go(&reload, RELOAD_GONE, T0, RELOAD_NOTHING);
+	go(&reload, RELOAD_TIME, T0, RELOAD_BEGIN);
+}
+END_TEST
+
 START_TEST(test_a_stop_forgets_who_asked)
 {
 	struct reload reload;
@@ -325,5 +377,6 @@ END_TEST
 TESTS_MAIN("pool/reload", UNIT_TABLE("step", test_step, ARRAY_LEN(steps)),
     UNIT("whole", test_the_table_has_every_event_in_every_state),
     UNIT("program", test_the_next_program_is_not_forgotten),
+    UNIT("heir", test_who_asked_an_heir_gets_it_in_the_end),
     UNIT("coalesced", test_many_who_ask_get_one_more),
     UNIT("stop", test_a_stop_forgets_who_asked))

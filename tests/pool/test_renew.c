@@ -243,6 +243,7 @@ START_TEST(test_failed_reload_leaves_everything_as_it_was)
 	status = status_of(&rig);
 	ck_assert_str_eq(status.text, refusals[_i].why);
 	ck_assert(status.failed);
+	ck_assert_uint_eq(status.failures, 1);
 	ck_assert_uint_eq(status.generation, 1);
 	ck_assert_uint_eq(rig_lines(rig.log, refusals[_i].why), 1);
 	ck_assert_int_eq(rig_ask_on(kept, "pid"), pid);
@@ -256,6 +257,8 @@ START_TEST(test_failed_reload_leaves_everything_as_it_was)
 		RIG_SET(rig.stage->how_to_make, RIG_MAKE_OK);
 		RIG_SET(rig.stage->how_to_open, RIG_OPEN_OK);
 		ck_assert(!rig_reload(&rig));
+		ck_assert_uint_eq(status_of(&rig).failures, 1);
+		ck_assert_uint_eq(status_of(&rig).ended, 2);
 		RIG_AWAIT(!rig_alive(pid));
 		ck_assert_int_gt(rig_ask_on(kept, "pid"), 0);
 	}
@@ -460,6 +463,9 @@ START_TEST(test_a_thousand_reloads_cost_nothing)
 	rig_add_reloader(&rig);
 	rig_start(&rig);
 	kept = rig_connect(&rig);
+	/* From now on a kept one: who has never said a word is closed in time,
+	 * however often it changes hands. */
+	ck_assert_int_gt(rig_ask_on(kept, "pid"), 0);
 	for (int i = 0; i < rounds / 10; i++)
 		ck_assert(!rig_reload(&rig));
 	kb = resident_kb(rig.master);

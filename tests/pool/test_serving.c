@@ -88,6 +88,35 @@ START_TEST(test_descriptors_are_safe)
 }
 END_TEST
 
+START_TEST(test_an_executed_helper_sees_no_descriptor)
+{
+	struct rig rig;
+	struct rig_answer answer;
+	/* A launcher that was careless. */
+	int left = dup(STDERR_FILENO);
+	int kept, fd;
+
+	ck_assert_int_gt(left, STDERR_FILENO);
+	pool_descriptors_private();
+	rig_init(&rig, 1);
+	if (_i == 1)
+		rig_use_tcp(&rig);
+	rig_add_ticker(&rig);
+	rig_start(&rig);
+	/* One connection kept, and one that is served. */
+	kept = rig_connect(&rig);
+	ck_assert_int_gt(rig_ask_on(kept, "pid"), 0);
+	fd = rig_connect(&rig);
+	rig_send(fd, "exec");
+	ck_assert(rig_receive(fd, &answer));
+	ck_assert_str_eq(answer.word, "none");
+	close(fd);
+	close(kept);
+	rig_stop(&rig);
+	close(left);
+}
+END_TEST
+
 START_TEST(test_a_child_has_only_what_it_needs)
 {
 	struct rig rig;
@@ -446,6 +475,7 @@ END_TEST
 TESTS_MAIN("pool/serving", UNIT_SLOW("serves", test_a_pool_serves, 30),
     UNIT_SLOW("all", test_all_children_take_part, 30),
     RIG_TABLE("descriptors", test_descriptors_are_safe, 2),
+    RIG_TABLE("helper", test_an_executed_helper_sees_no_descriptor, 2),
     UNIT_SLOW("inherits", test_a_child_has_only_what_it_needs, 30),
     UNIT_SLOW("silent", test_silent_connections_pin_nobody, 60),
     UNIT_SLOW("late_byte", test_first_byte_may_come_late, 30),

@@ -49,4 +49,7 @@ if [ -n "$MANDOC" ]; then
 		    "$(basename "$page") is clean mdoc"
 	done
 fi
+is "$(grep -rlE '^(<<<<<<<|>>>>>>>) ' "$top_srcdir/doc" "$top_srcdir/man" "$top_srcdir/conf" \
+    "$top_srcdir/src" "$top_srcdir/tests" "$top_srcdir/README.md" "$top_srcdir/NEWS.md")" "" \
+    "no merge was left half done"
 tap_done

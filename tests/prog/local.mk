@@ -27,6 +27,11 @@ unit_tests += %reldir%/test_status
 	$(openmetrics_reader)
 %canon_reldir%_test_status_LDADD = $(CHECK_LIBS) $(FLASHGATE_LIBS)
 
+unit_tests += %reldir%/test_snapshot
+%canon_reldir%_test_snapshot_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_snapshot_SOURCES = %reldir%/test_snapshot.c
+%canon_reldir%_test_snapshot_LDADD = $(CHECK_LIBS) $(FLASHGATE_LIBS)
+
 check_PROGRAMS += tests/lib/om-check
 tests_lib_om_check_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
 tests_lib_om_check_SOURCES = tests/lib/om-check.c $(openmetrics_reader)
@@ -35,6 +40,9 @@ tests_lib_om_check_LDADD = libbase.a
 dist_check_SCRIPTS += %reldir%/docs.sh
 TESTS += %reldir%/docs.sh
 tests/prog/docs.log: flashgate flashgatectl settings-doc
+
+dist_check_SCRIPTS += %reldir%/scenarios.sh
+TESTS += %reldir%/scenarios.sh
 
 dist_check_SCRIPTS += %reldir%/units.sh
 TESTS += %reldir%/units.sh

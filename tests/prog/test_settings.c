@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "pool/pool.h"
 #include "prog/settings.h"
 
 #include <stdio.h>
@@ -71,6 +72,42 @@ START_TEST(test_good)
 }
 END_TEST
 
+#define DYNAMIC "[www]\nlisten = x\npm.max_children = 16\npm = dynamic\n"
+
+/* A php-fpm operator's file, as it is. */
+START_TEST(test_sizes)
+{
+	struct settings s;
+	char err[300];
+
+	ck_assert_msg(load(DYNAMIC "pm.min_spare_servers = 4\n"
+				   "pm.max_spare_servers = 9\n"
+				   "pm.max_spawn_rate = 32\n",
+			  &s, err),
+	    "%s", err);
+	ck_assert_uint_eq(s.www.pm, POOL_DYNAMIC);
+	ck_assert_int_eq(s.www.start_servers, 6);
+	ck_assert_int_eq(s.www.spawn_rate, 32);
+	ck_assert_int_eq(s.www.idle_timeout_ms, 10000);
+	ck_assert_msg(load(DYNAMIC "pm.min_spare_servers = 16\n"
+				   "pm.max_spare_servers = 16\n"
+				   "pm.start_servers = 16\n",
+			  &s, err),
+	    "%s", err);
+	ck_assert_int_eq(s.www.start_servers, 16);
+	ck_assert_msg(load("[www]\nlisten = x\npm = ondemand\n"
+			   "pm.process_idle_timeout = 30\n",
+			  &s, err),
+	    "%s", err);
+	ck_assert_uint_eq(s.www.pm, POOL_ONDEMAND);
+	ck_assert_int_eq(s.www.idle_timeout_ms, 30000);
+	/* They say nothing where pm does not ask for them. */
+	ck_assert_msg(
+	    load("[www]\nlisten = x\npm.min_spare_servers = 99\n", &s, err),
+	    "%s", err);
+}
+END_TEST
+
 static const struct {
 	const char *text, *err;
 } bad[] = {
@@ -89,7 +126,29 @@ static const struct {
     {"[www]\nlisten = x\npm.max_children = 99999999999999999999\n",
 	":3: [www] pm.max_children: not a whole number"},
     {"[www]\nlisten = x\npm = dynamik\n",
-	":3: [www] pm: must be one of: static"},
+	":3: [www] pm: must be one of: static dynamic ondemand"},
+    {"[www]\nlisten = x\npm = dynamic\npm.max_spare_servers = 8\n",
+	": [www] pm.min_spare_servers: is required and above 0 with pm = "
+	"dynamic"},
+    {"[www]\nlisten = x\npm = dynamic\npm.min_spare_servers = 4\n",
+	": [www] pm.max_spare_servers: is required and above 0 with pm = "
+	"dynamic"},
+    {DYNAMIC "pm.min_spare_servers = 17\npm.max_spare_servers = 17\n",
+	": [www] pm.min_spare_servers: is more than pm.max_children"},
+    {DYNAMIC "pm.min_spare_servers = 4\npm.max_spare_servers = 17\n",
+	": [www] pm.max_spare_servers: is more than pm.max_children"},
+    {DYNAMIC "pm.min_spare_servers = 4\npm.max_spare_servers = 3\n",
+	": [www] pm.max_spare_servers: is less than pm.min_spare_servers"},
+    {DYNAMIC "pm.min_spare_servers = 4\npm.max_spare_servers = 8\n"
+	     "pm.start_servers = 3\n",
+	": [www] pm.start_servers: is not between pm.min_spare_servers and "
+	"pm.max_spare_servers"},
+    {DYNAMIC "pm.min_spare_servers = 4\npm.max_spare_servers = 8\n"
+	     "pm.start_servers = 9\n",
+	": [www] pm.start_servers: is not between pm.min_spare_servers and "
+	"pm.max_spare_servers"},
+    {"[www]\nlisten = x\npm = ondemand\npm.process_idle_timeout = 0\n",
+	":4: [www] pm.process_idle_timeout: must be 100 to 86400000 ms"},
     {"[www]\nlisten = x\nlisten.mode = 0999\n",
 	":3: [www] listen.mode: not an octal mode such as 0660"},
     {"[www]\nlisten = x\nrequest_io_timeout = 5 parsecs\n",
@@ -105,6 +164,14 @@ static const struct {
 	": [keeper] lease must be at least twice the [limits] "
 	"request_deadline (2000 ms), or claims of running requests would be "
 	"given up"},
+    {"[www]\nlisten = x\nrequest_terminate_timeout = 2s\n",
+	": [www] request_terminate_timeout must be above the [limits] "
+	"request_deadline (2000 ms), or workers would be killed that are about "
+	"to answer"},
+    {"[www]\nlisten = x\npm.max_rss = 64q\n",
+	":3: [www] pm.max_rss: not a size: write bytes, 16k or 1m"},
+    {"[global]\nemergency_restart_threshold = 129\n[www]\nlisten = x\n",
+	":2: [global] emergency_restart_threshold: must be 0 to 128"},
 };
 
 START_TEST(test_bad)
@@ -254,7 +321,7 @@ START_TEST(test_every_restart_row_is_held)
 }
 END_TEST
 
-TESTS_MAIN("settings", UNIT("good", test_good),
+TESTS_MAIN("settings", UNIT("good", test_good), UNIT("sizes", test_sizes),
     UNIT_TABLE("bad", test_bad, ARRAY_LEN(bad)),
     UNIT("long-lines", test_long_lines), UNIT("secrets", test_secrets),
     UNIT("round-trip", test_dump_round_trip),

@@ -86,6 +86,8 @@ static const struct {
     {"1700000000.000", 500},
     {"1700000000.123", 377},
     {"1699999999", 1500},
+    {"1700000000.123000", 377},
+    {"1700000000123", 377}, /* milliseconds */
     {"1700000000.500", 0},
     {"1700000060.000", 0}, /* the front end's clock is ahead */
     {"1699913601.000", 86399500},
@@ -96,6 +98,10 @@ static const struct {
     {"1700000000.", -1},
     {"1700000000.12", -1},
     {"1700000000.1234", -1},
+    {"1700000000.1234567", -1},
+    {"1700000000.12345x", -1},
+    {"1700000000123.000", -1},
+    {"1700000000123456", -1},
     {"1700000000.12x", -1},
     {"-5", -1},
     {"99999999999999999999", -1},
@@ -166,7 +172,23 @@ START_TEST(test_ready)
 }
 END_TEST
 
+/* pm = ondemand: nobody is there, and that is how it should be. */
+START_TEST(test_ready_without_workers)
+{
+	const struct ready_facts facts = {.master_runs = true,
+	    .on_demand = true,
+	    .table_age_ms = 100,
+	    .table_age_max_ms = 5000};
+	char bytes[64];
+	struct strbuf why;
+
+	strbuf_init(&why, bytes, sizeof(bytes));
+	ck_assert(ready_is_ready(&facts, &why));
+}
+END_TEST
+
 TESTS_MAIN("stats", UNIT("words", test_words_have_numbers_of_their_own),
     UNIT("counting", test_counting), UNIT("buckets", test_buckets),
     UNIT_TABLE("queue_age", test_queue_age, (int)ARRAY_LEN(ages)),
-    UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)))
+    UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)),
+    UNIT("on_demand", test_ready_without_workers))

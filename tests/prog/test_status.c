@@ -66,6 +66,10 @@ static struct status status = {
     .full = 1,
     .slow = 1,
     .memory_peak = 1048576,
+    .generation = 4,
+    .reloads = 5,
+    .reloads_failed = 2,
+    .last_reload = "failed: <b>\"tea\\&'",
     .processes = &process,
     .nprocesses = 1,
 };
@@ -194,6 +198,41 @@ START_TEST(test_hostile_text_is_escaped)
 }
 END_TEST
 
+/* Behind php-fpm's own fields, in its manner, and the reason escaped. */
+START_TEST(test_reloads_are_shown)
+{
+	json_t *root = json_loads(write_page(STATUS_JSON, false), 0, NULL);
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(
+	    json_integer_value(json_object_get(root, "generation")), 4);
+	ck_assert_int_eq(
+	    json_integer_value(json_object_get(root, "reloads")), 5);
+	ck_assert_int_eq(
+	    json_integer_value(json_object_get(root, "reloads failed")), 2);
+	ck_assert_str_eq(
+	    json_string_value(json_object_get(root, "last reload")),
+	    status.last_reload);
+	json_decref(root);
+	write_page(STATUS_TEXT, false);
+	has(page, "\nmemory peak:          1048576\ngeneration:           4\n"
+		  "reloads:              5\nreloads failed:       2\n"
+		  "last reload:          failed: <b>\"tea\\&'\n");
+	has(write_page(STATUS_XML, false),
+	    "<reloads-failed>2</reloads-failed>\n<last-reload>failed: "
+	    "&lt;b&gt;&quot;tea\\&amp;&#39;</last-reload>");
+	has(write_page(STATUS_HTML, false),
+	    "<th>last reload</th><td>failed: "
+	    "&lt;b&gt;&quot;tea\\&amp;&#39;</td>");
+	write_page(STATUS_OPENMETRICS, false);
+	has(page, "\nphpfpm_generation{pool=\"www\"} 4\n");
+	has(page, "\nphpfpm_reloads_failed{pool=\"www\"} 2\n");
+	has(page, "\nphpfpm_last_reload_info{pool=\"www\",verdict=\"failed: "
+		  "<b>\\\"tea\\\\&'\"} 1\n");
+	ck_assert_msg(openmetrics_check(strv_c(page), &err), "%s", err.text);
+}
+END_TEST
+
 START_TEST(test_not_known_is_not_zero)
 {
 	struct err err = ERR_INIT;
@@ -297,6 +336,8 @@ START_TEST(test_metrics)
 	metrics.groups[0].in_state[BOARD_IDLE] = 3;
 	metrics.groups[0].deaths.births = 5;
 	metrics.groups[0].deaths.by_signal[9] = 1;
+	metrics.groups[0].deaths.by_cause[BOARD_CAUSE_TERMINATE] = 2;
+	metrics.groups[0].deaths.crash_loop = 1;
 	metrics.nsales = 1;
 	memcpy(sale->sale.slug, "tea", 4);
 	sale->sale.stock = 100;
@@ -318,6 +359,16 @@ START_TEST(test_metrics)
 	has(page, "flashgate_children{group=\"worker\",state=\"idle\"} 3\n");
 	has(page, "flashgate_deaths_total{group=\"worker\",reason=\"signal\","
 		  "number=\"9\"} 1\n");
+	has(page, "flashgate_ends_total{group=\"worker\","
+		  "cause=\"terminate_timeout\"} 2\n");
+	/* Also what never happened, but not that nothing did. */
+	has(page, "flashgate_ends_total{group=\"worker\","
+		  "cause=\"max_rss\"} 0\n");
+	has_not(page, "cause=\"none\"");
+	has(page, "flashgate_crash_loop{group=\"worker\"} 1\n");
+	has(page, "flashgate_generation 4\n");
+	has(page, "flashgate_reloads_total{result=\"succeeded\"} 3\n");
+	has(page, "flashgate_reloads_total{result=\"failed\"} 2\n");
 	has(page, "flashgate_sale_stock_units{sale=\"tea\"} 100\n");
 	has(page, "flashgate_sale_free_units{sale=\"tea\"} 7\n");
 	has(page, "flashgate_sale_state{sale=\"tea\",state=\"open\"} 1\n");
@@ -331,6 +382,9 @@ START_TEST(test_metrics)
 	has_not(write_metrics(), "free_units{");
 	metrics.table_age_ns = STATUS_NA;
 	has_not(write_metrics(), "\nflashgate_sale_table_age_seconds ");
+	status.generation = status.reloads = status.reloads_failed = STATUS_NA;
+	has_not(write_metrics(), "\nflashgate_reloads_total{");
+	has_not(write_metrics(), "\nflashgate_generation ");
 }
 END_TEST
 
@@ -347,6 +401,7 @@ END_TEST
 TESTS_MAIN("status", UNIT("query", test_query), UNIT("text", test_text),
     UNIT("fields", test_every_field_of_php_fpm_is_there),
     UNIT("hostile", test_hostile_text_is_escaped),
+    UNIT("reloads", test_reloads_are_shown),
     UNIT("not_known", test_not_known_is_not_zero),
     UNIT("overflow", test_what_does_not_fit_is_overflow),
     UNIT("clean", test_clean), UNIT("metrics", test_metrics),

@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 
 # The program and its user need not be installed to judge the rest.
 for unit in flashgate.service flashgate.socket; do
-	sed -e 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' \
+	sed -e 's#^\(ExecStart\|ExecReload\)=[^ ]*#\1=/bin/true#' \
 	    -e 's/^\(User\|SocketUser\)=.*/\1=daemon/' \
 	    -e 's/^\(Group\|SocketGroup\)=.*/\1=daemon/' \
 	    "$top_srcdir/conf/systemd/$unit" >"$work/$unit"

@@ -1,0 +1,24 @@
+# bench: figures, by hand and never in `make check`.
+EXTRA_PROGRAMS += %reldir%/fcgi-load
+CLEANFILES += %reldir%/fcgi-load$(EXEEXT)
+%canon_reldir%_fcgi_load_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests
+%canon_reldir%_fcgi_load_SOURCES = %reldir%/fcgi-load.c
+%canon_reldir%_fcgi_load_LDADD = libtestfcgi.a libbase.a
+EXTRA_DIST += %reldir%/README.md %reldir%/kept.sh
+
+.PHONY: bench-kept
+bench-kept: all %reldir%/fcgi-load$(EXEEXT)
+	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	    sh '$(srcdir)/%reldir%/kept.sh'
+
+EXTRA_DIST += %reldir%/grow
+grow_programs = %reldir%/grow-pool %reldir%/grow-load
+EXTRA_PROGRAMS += $(grow_programs)
+CLEANFILES += $(grow_programs)
+%canon_reldir%_grow_pool_SOURCES = %reldir%/grow-pool.c
+%canon_reldir%_grow_pool_LDADD = libpool.a libfcgi_layer.a libbase.a $(FCGI_LIBS)
+%canon_reldir%_grow_load_SOURCES = %reldir%/grow-load.c
+%canon_reldir%_grow_load_LDADD = libbase.a
+
+.PHONY: bench-programs
+bench-programs: $(grow_programs)
