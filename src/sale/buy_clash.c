@@ -119,6 +119,12 @@ static enum step clash_slot(
 	return buy_answer(b, VERDICT_TRY_AGAIN);
 }
 
+/*
+ * InnoDB may refuse an insert for the row of a twin whose commit is in the middle
+ * of being made visible: a reading right after it can miss that row.  So whoever
+ * is found later is asked first whether he is not ourselves, before the gate is
+ * said to have forgotten him.
+ */
 enum step buy_step_clash(struct buying *b)
 {
 	const struct ledger_port *ledger = b->buyer->ledger;
@@ -145,10 +151,16 @@ enum step buy_step_clash(struct buying *b)
 		b->purchase->deadline_ns, &rows[0], &found,
 		&b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
-	if (found)
-		return clash_unit(b, &rows[0]);
+	if (found) {
+		own = buy_own_row(b, rows, 1);
+		return own != NULL ? clash_own_sold(b, own, NULL)
+				   : clash_unit(b, &rows[0]);
+	}
 	if (!buy_rows_read(b, rows, &n))
 		return buy_answer(b, VERDICT_UNAVAILABLE);
+	own = buy_own_row(b, rows, n);
+	if (own != NULL)
+		return clash_own_sold(b, own, NULL);
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].slot == b->ticket.slot)
 			return clash_slot(b, rows, n);

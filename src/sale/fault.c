@@ -37,8 +37,9 @@ static enum fault_kind fault_next(
  * when its answer is "lost": a caller that reads them has a bug, and the tests'
  * verdicts show it.
  */
-#define FAULTY(call, expr)                                          \
-	switch (fault_next(plan, call, err)) {                      \
+#define FAULTY(call, expr) FAULTY_KIND(fault_next(plan, call, err), expr)
+#define FAULTY_KIND(kind, expr)                                     \
+	switch (kind) {                                             \
 	case FAULT_NONE:                                            \
 		return expr;                                        \
 	case FAULT_NOT_DONE:                                        \
@@ -50,6 +51,8 @@ static enum fault_kind fault_next(
 	}                                                           \
 	case FAULT_UNKNOWN_NOT_APPLIED:                             \
 		return OUT_UNKNOWN;                                 \
+	case FAULT_STALE:                                           \
+		break;                                              \
 	}                                                           \
 	BUG("no such fault")
 
@@ -194,9 +197,14 @@ static enum outcome fault_find(void *ctx, const struct claim_id *claims,
     struct err *err)
 {
 	struct fault_plan *plan = ctx;
+	enum fault_kind kind = fault_next(plan, FAULT_LEDGER_FIND, err);
 
-	FAULTY(FAULT_LEDGER_FIND, plan->ledger->find(plan->ledger->ctx, claims,
-				      n, deadline_ns, out, found, err));
+	if (kind == FAULT_STALE) {
+		*found = 0;
+		return OUT_DONE;
+	}
+	FAULTY_KIND(kind, plan->ledger->find(plan->ledger->ctx, claims, n,
+			      deadline_ns, out, found, err));
 }
 
 static enum outcome fault_find_unit(void *ctx, struct sale_id sale,

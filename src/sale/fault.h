@@ -12,7 +12,10 @@ enum fault_kind {
 	FAULT_NONE,
 	FAULT_NOT_DONE,
 	FAULT_UNKNOWN_APPLIED, /* the store did it, the answer was lost */
-	FAULT_UNKNOWN_NOT_APPLIED
+	FAULT_UNKNOWN_NOT_APPLIED,
+	/* FAULT_LEDGER_FIND only: done, but it does not see what was committed
+	 * just now (see buy_clash.c). */
+	FAULT_STALE
 };
 
 enum fault_call {

@@ -762,10 +762,39 @@ START_TEST(test_random_faults)
 }
 END_TEST
 
+/*
+ * Two clicks at once, found by a campaign (MariaDB 10.11, two cores): the second
+ * insert was refused for the first one's row, the reading after it did not see
+ * that row yet, the next reading did.  It was taken for a unit that the gate had
+ * forgotten.
+ */
+START_TEST(test_own_row_seen_late_is_no_damage)
+{
+	struct purchase_result first, again;
+	struct audit_report report;
+	struct world w;
+
+	world_init(&w, 3, 1);
+	fault_plan_add(&w.plan, FAULT_GATE_CONFIRM, 1, FAULT_NOT_DONE);
+	world_buy(&w, "alice", NULL, 0, &first);
+	ck_assert_int_eq(first.verdict, VERDICT_CREATED);
+	fault_plan_add(&w.plan, FAULT_LEDGER_FIND, 1, FAULT_STALE);
+	world_buy(&w, "alice", NULL, 0, &again);
+	ck_assert_int_eq(again.verdict, VERDICT_REPLAYED);
+	ck_assert(claim_eq(&again.order.claim, &first.order.claim));
+	ck_assert_uint_eq(again.events, 0);
+	ck_assert_uint_eq(w.plan.calls[FAULT_LEDGER_FIND], 1);
+	world_audit(&w, &report);
+	ck_assert(audit_clean(&report));
+	world_fini(&w);
+}
+END_TEST
+
 TESTS_MAIN("buy", UNIT_TABLE("every-step", test_every_step, ARRAY_LEN(rows)),
     UNIT("key-reused", test_key_reused_with_other_payload),
     UNIT("limit-two", test_limit_above_one),
     UNIT("later-attempt", test_later_attempt_is_recognised),
+    UNIT("seen-late", test_own_row_seen_late_is_no_damage),
     UNIT("sleeper", test_sleeper_meets_the_void),
     UNIT("too-late", test_too_late_to_insert),
     UNIT("stuffed", test_stuffed_gate),
