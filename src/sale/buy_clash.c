@@ -158,6 +158,8 @@ enum step buy_step_clash(struct buying *b)
 	}
 	if (!buy_rows_read(b, rows, &n))
 		return buy_answer(b, VERDICT_UNAVAILABLE);
+	/* A twin of ours has sold since the chain was read (the model found it):
+	 * it must not count as another order of this customer. */
 	own = buy_own_row(b, rows, n);
 	if (own != NULL)
 		return clash_own_sold(b, own, NULL);

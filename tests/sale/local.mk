@@ -9,3 +9,8 @@ unit_tests += %reldir%/test_sale %reldir%/test_buy
 %canon_reldir%_test_buy_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_buy_SOURCES = %reldir%/test_buy.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_buy_LDADD = $(SALE_TEST_LIBS)
+
+unit_tests += %reldir%/test_twins
+%canon_reldir%_test_twins_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_twins_SOURCES = %reldir%/test_twins.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_twins_LDADD = $(SALE_TEST_LIBS)
