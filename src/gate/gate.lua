@@ -14,8 +14,8 @@
 -- items it was given or asked for.
 
 -- KEYS: always these five, in this order.
-local META = 1  -- hash   epoch, units, limit, lease_ms, run_id; and what was
-                -- noticed of this generation, if anything: dropped, forgot
+local META = 1  -- hash   epoch, units, limit, lease_ms, run_id; away:N; and what
+                -- was noticed of this generation, if anything: dropped, forgot
 local FREE = 2  -- list   unit numbers: taken at the head, returned to the tail
 local LEASE = 3 -- zset   claim -> deadline in ms by this server's clock
 local REC = 4   -- hash   claim -> "unit|slot|customer"
@@ -128,6 +128,17 @@ local function lease_put(keys, meta, claim, rec)
 	redis.call('HSET', keys[REC], claim, rec)
 end
 
+-- Units above the stock that were not in the list when it shrank: leased, or sold
+-- since.  More stock must not put them there beside the claim that has them.
+local function away_field(unit)
+	return string.format('away:%.0f', unit)
+end
+
+-- True when it was away, and is so no more.
+local function away_end(keys, unit)
+	return redis.call('HDEL', keys[META], away_field(unit)) == 1
+end
+
 -- The first usable token of the free list and how many were thrown away.  A
 -- number above the stock would be refused by the ledger, come back, and be drawn
 -- again for ever.
@@ -139,6 +150,9 @@ local function unit_pop(keys, units)
 			return unit, dropped
 		end
 		redis.call('HINCRBY', keys[META], 'dropped', 1)
+		if unit then
+			away_end(keys, unit)
+		end
 	end
 	return nil, DROPS_MAX
 end
@@ -148,10 +162,13 @@ local function units_read(keys)
 	return number_of(redis.call('HGET', keys[META], 'units'))
 end
 
--- Back on sale; a unit that there is not (any more) is let go.
+-- Back on sale; a unit that there is not (any more) is let go, until there is
+-- more stock.
 local function unit_return(keys, unit, units)
 	if not units or unit <= units then
 		redis.call('RPUSH', keys[FREE], unit)
+	else
+		away_end(keys, unit)
 	end
 end
 
@@ -475,7 +492,8 @@ local function discard(keys, args)
 	return {'OK'}
 end
 
--- epoch, units.  OK units | EPOCH e | NOSALE
+-- epoch, units.  OK units | EPOCH e | NOSALE.  A unit that is away stays with its
+-- claim: whoever decides that returns it.
 local function grow(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -486,11 +504,15 @@ local function grow(keys, args)
 		return {'OK', meta.units}
 	end
 	local more = {}
-	for unit = meta.units + 1, upto do
-		more[#more + 1] = string.format('%.0f', unit)
-	end
 	redis.call('LLEN', keys[FREE])
-	redis.call('RPUSH', keys[FREE], unpack(more))
+	for unit = meta.units + 1, upto do
+		if not away_end(keys, unit) then
+			more[#more + 1] = string.format('%.0f', unit)
+		end
+	end
+	if #more > 0 then
+		redis.call('RPUSH', keys[FREE], unpack(more))
+	end
 	redis.call('HSET', keys[META], 'units', string.format('%.0f', upto))
 	return {'OK', upto}
 end
@@ -506,7 +528,7 @@ local function relimit(keys, args)
 end
 
 -- epoch, units.  OK units | EPOCH e | NOSALE.  A unit that is not in the list is
--- leased: whoever returns it will find that it is above the stock.
+-- away: whoever returns it will find that it is above the stock.
 local function shrink(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -527,6 +549,8 @@ local function shrink(keys, args)
 		steps = steps - (at and length - at or math.min(length, steps))
 		if at then
 			redis.call('LREM', keys[FREE], -1, token)
+		else
+			redis.call('HSET', keys[META], away_field(units), 1)
 		end
 		units = units - 1
 	end

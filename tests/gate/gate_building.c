@@ -262,6 +262,58 @@ START_TEST(test_shrink)
 }
 END_TEST
 
+/*
+ * More stock after less: the unit that a claim still has must not be given out
+ * beside it.  It was, until its claim's row refused the second one.
+ */
+static const struct {
+	bool release, first; /* the claim is void; before there is more again */
+	const char *free; /* in the end */
+} aways[] = {
+    {false, false, ""},
+    {true, true, "2"},
+    {true, false, "2"},
+};
+
+START_TEST(test_grow_over_a_leased_unit)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 2, 9);
+	rig_claim(&rig, "ann", 10);
+	rig_claim(&rig, "ann", 11);
+	ck_assert_uint_eq(stock(&rig, false, 1), 1);
+	if (aways[_i].release && aways[_i].first)
+		rig_release(&rig, "ann", 11, GATE_RELEASE_VOID);
+	ck_assert_uint_eq(stock(&rig, true, 2), 2);
+	if (aways[_i].release && !aways[_i].first)
+		rig_release(&rig, "ann", 11, GATE_RELEASE_VOID);
+	rig_assert_free(&rig, aways[_i].free);
+	/* Once, and no trace of it: less and more again is as at first. */
+	ck_assert_uint_eq(stock(&rig, false, 1), 1);
+	ck_assert_uint_eq(stock(&rig, true, 2), 2);
+	rig_assert_free(&rig, aways[_i].free);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(test_grow_over_a_sold_unit)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 2, 9);
+	rig_claim(&rig, "ann", 10);
+	rig_claim(&rig, "ann", 11);
+	ck_assert_uint_eq(stock(&rig, false, 1), 1);
+	rig_confirm(&rig, 11);
+	ck_assert_uint_eq(stock(&rig, true, 2), 2);
+	rig_assert_free(&rig, "");
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(test_shrink_in_bounded_steps)
 {
 	struct rig rig;
@@ -304,5 +356,7 @@ TESTS_MAIN("gate-building", UNIT("rebuild", test_rebuild),
     UNIT("seed-twice", test_seed_twice_is_once),
     UNIT("batches", test_largest_batches), UNIT("grow", test_grow),
     UNIT("shrink", test_shrink),
+    UNIT_TABLE("away", test_grow_over_a_leased_unit, ARRAY_LEN(aways)),
+    UNIT("away-sold", test_grow_over_a_sold_unit),
     UNIT("shrink-steps", test_shrink_in_bounded_steps),
     UNIT("stock-nowhere", test_stock_of_no_gate))
