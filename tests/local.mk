@@ -50,7 +50,7 @@ check-unit: $(unit_tests) $(timed_tests)
 # many at a time as there are processors.
 check-valgrind: $(unit_tests)
 	@test -n '$(VALGRIND)' || { echo 'valgrind is not installed' >&2; exit 1; }
-	@printf '%s\n' $(unit_tests) | CK_FORK=no CK_VERBOSITY=minimal \
+	@printf '%s\n' $(unit_tests) | CK_FORK=no CK_VERBOSITY=normal \
 	    CK_TIMEOUT_MULTIPLIER=50 xargs -P "$$(nproc)" -I TEST sh -c ' \
 	    "$(VALGRIND)" -q --error-exitcode=1 --leak-check=full \
 	    --show-leak-kinds=definite,possible \
