@@ -23,10 +23,10 @@ check_PROGRAMS += %reldir%/check-history
 	%reldir%/hist_figures.c
 %canon_reldir%_check_history_LDADD = libsale.a libbase.a $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS)
-dist_check_SCRIPTS += %reldir%/histories.sh
-TESTS += %reldir%/histories.sh
+dist_check_SCRIPTS += %reldir%/histories.sh %reldir%/holes.sh
+TESTS += %reldir%/histories.sh %reldir%/holes.sh
 EXTRA_DIST += %reldir%/histories
-tests/chaos/histories.log: tests/chaos/check-history
+tests/chaos/histories.log tests/chaos/holes.log: tests/chaos/check-history
 
 # Not linked to anything: preloaded.  No sanitizers, which must come first.
 libflaky = tests/chaos/libflaky.so
@@ -37,7 +37,8 @@ $(libflaky): %reldir%/flaky.c
 CLEANFILES += $(libflaky)
 dist_check_SCRIPTS += %reldir%/flaky.sh %reldir%/chaos.it
 TESTS += %reldir%/flaky.sh %reldir%/chaos.it
-EXTRA_DIST += %reldir%/flaky.c %reldir%/nemesis.sh %reldir%/run \
+EXTRA_DIST += %reldir%/flaky.c %reldir%/nemesis.sh %reldir%/dump.sh \
+	%reldir%/verdict.sh %reldir%/run \
 	%reldir%/campaign %reldir%/README.md
 chaos_programs = tests/chaos/faultd tests/chaos/check-history \
 	tests/lib/fcgi-get $(libflaky)
