@@ -20,8 +20,8 @@ unit_tests =
 # Their bounds of time are part of what they show: not for valgrind.
 timed_tests =
 
-dist_check_SCRIPTS += %reldir%/layers.sh
-TESTS += %reldir%/layers.sh
+dist_check_SCRIPTS += %reldir%/layers.sh %reldir%/listed.sh
+TESTS += %reldir%/layers.sh %reldir%/listed.sh
 EXTRA_DIST += %reldir%/unit.h %reldir%/tap.sh
 dist_check_SCRIPTS += %reldir%/with-servers
 EXTRA_DIST += scripts/servers.sh
@@ -38,6 +38,7 @@ include tests/prog/local.mk
 endif
 include tests/rush/local.mk
 include tests/model/local.mk
+include tests/chaos/local.mk
 include tests/it/local.mk
 
 check_PROGRAMS += $(unit_tests) $(timed_tests)
