@@ -5,6 +5,7 @@
 #include "ledger/impl.h"
 
 #include "base/bug.h"
+#include "base/mutant.h"
 
 #include <string.h>
 
@@ -78,7 +79,7 @@ enum outcome durable_rows(struct ledger *ledger, const struct order *rows,
 
 	for (size_t i = 0; i < n && !doubt; i++)
 		doubt = !is_known(ledger, &rows[i].claim);
-	if (doubt)
+	if (doubt && !MUTANT(tell_early))
 		out = barrier(ledger, deadline_ns, err);
 	for (size_t i = 0; i < n && out == OUT_DONE; i++)
 		durable_note(ledger, &rows[i].claim);
