@@ -26,6 +26,15 @@ EXTRA_DIST += %reldir%/unit.h %reldir%/tap.sh
 dist_check_SCRIPTS += %reldir%/with-servers
 EXTRA_DIST += scripts/servers.sh
 
+# Preloaded into mariadbd, so linked to nothing and without sanitizers.
+libheld = tests/lib/libheld.so
+$(libheld): %reldir%/lib/held.c
+	@$(MKDIR_P) tests/lib
+	$(AM_V_CC)$(CC) -O2 -g -Wall -Wextra -fPIC -shared -o $@ \
+	    $(srcdir)/%reldir%/lib/held.c -ldl
+CLEANFILES += $(libheld)
+EXTRA_DIST += %reldir%/lib/held.c
+
 if HAVE_CHECK
 include tests/base/local.mk
 include tests/pool/local.mk

@@ -35,7 +35,7 @@ it_tests += $(failpoint_tests)
 check_PROGRAMS += tests/lib/failpoint
 tests_lib_failpoint_SOURCES = tests/lib/failpoint.c
 tests_lib_failpoint_LDADD = libbase.a
-$(failpoint_tests:.it=.log): tests/lib/failpoint
+$(failpoint_tests:.it=.log): tests/lib/failpoint $(libheld)
 endif
 # Longer than a test may take: the issue's own numbers.
 .PHONY: check-kills check-mutants
