@@ -17,13 +17,20 @@
 : "${MARIADB:=$(command -v mariadb || command -v mysql || true)}"
 : "${MARIADB_INSTALL_DB:=$(command -v mariadb-install-db || true)}"
 : "${SERVER_START_SECONDS:=60}"
+# More arguments for every mariadbd, before those of mariadb_start.
+: "${MARIADB_MORE:=}"
 
 # Is the process of this pid file alive?  A zombie that nobody has reaped yet
 # (containers without a real init) is not.
 server_alive() { # PIDFILE
-	[ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null &&
-		! grep -q '^State:[[:space:]]*Z' "/proc/$(cat "$1")/status" \
-		    2>/dev/null
+	[ -s "$1" ] && pid_alive "$(cat "$1")"
+}
+pid_alive() { # PID
+	kill -0 "$1" 2>/dev/null &&
+		! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+pid_gone() { # PID
+	! pid_alive "$1"
 }
 
 # Waits for a condition; says which log to read when it does not come true.
@@ -45,14 +52,15 @@ server_gone() { # PIDFILE
 	! server_alive "$1"
 }
 
-# TERM, then wait; KILL after SERVER_START_SECONDS.
+# TERM, then wait; KILL after SERVER_START_SECONDS.  For the process: Apache takes
+# its pid file away before it ends.
 server_stop() { # PIDFILE
 	server_alive "$1" || return 0
 	server_pid=$(cat "$1")
 	kill -TERM "$server_pid" 2>/dev/null || true
-	server_wait /dev/null server_gone "$1" 2>/dev/null ||
+	server_wait /dev/null pid_gone "$server_pid" 2>/dev/null ||
 		kill -KILL "$server_pid" 2>/dev/null || true
-	server_wait /dev/null server_gone "$1"
+	server_wait /dev/null pid_gone "$server_pid"
 	rm -f "$1"
 }
 
@@ -73,7 +81,7 @@ redis_start() { # DIR [ARGUMENTS]
 	rm -f "$redis_dir/redis.sock" "$redis_dir/redis.pid"
 	"$REDIS_SERVER" --port 0 --unixsocket "$redis_dir/redis.sock" \
 	    --unixsocketperm 777 --dir "$redis_dir/redis" --save '' \
-	    --appendonly no --maxmemory-policy noeviction --daemonize yes \
+	    --appendonly no --maxmemory 1gb --maxmemory-policy noeviction --daemonize yes \
 	    --pidfile "$redis_dir/redis.pid" --logfile "$redis_dir/redis.log" \
 	    --loglevel warning --slowlog-log-slower-than 1000 "$@" >/dev/null
 	server_wait "$redis_dir/redis.log" redis_answers "$redis_dir"
@@ -130,7 +138,7 @@ mariadb_start() { # DIR [ARGUMENTS]
 	    --innodb-buffer-pool-size=64M --innodb-log-file-size=64M \
 	    --innodb-flush-log-at-trx-commit=1 --innodb-doublewrite=1 \
 	    --performance-schema=OFF --skip-name-resolve --local-infile=0 \
-	    --max-connections=300 --table-open-cache=200 "$@" \
+	    --max-connections=300 --table-open-cache=200 $MARIADB_MORE "$@" \
 	    >/dev/null 2>&1 </dev/null &
 	echo $! >"$mariadb_dir/mysql.pid"
 	server_wait "$mariadb_dir/mysql.log" mariadb_answers "$mariadb_dir"

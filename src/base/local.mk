@@ -9,7 +9,12 @@ libbase_a_SOURCES = \
 	%reldir%/encode.c %reldir%/encode.h \
 	%reldir%/err.c %reldir%/err.h \
 	%reldir%/flip.h \
+	%reldir%/failpoint.h %reldir%/mutant.h \
 	%reldir%/log.c %reldir%/log.h \
 	%reldir%/num.c %reldir%/num.h \
 	%reldir%/str.c %reldir%/str.h
+# Only in builds for tests (--enable-failpoints).
+if FG_FAILPOINTS
+libbase_a_SOURCES += %reldir%/failpoint.c
+endif
 EXTRA_DIST += %reldir%/.may_include

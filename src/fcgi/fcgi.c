@@ -19,6 +19,7 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/num.h"
 
 #include <errno.h>
@@ -342,6 +343,17 @@ struct strv fcgi_body(const struct fcgi *fcgi)
 	return strv_from(fcgi->body, fcgi->body_n);
 }
 
+/* Failpoints: one half has left when it happens; returns the other. */
+static struct strv half_put(FCGX_Request *req, struct strv response)
+{
+	size_t half = response.n / 2;
+
+	FCGX_PutStr(response.p, (int)half, req->out);
+	FCGX_FFlush(req->out);
+	FAILPOINT(mid_reply);
+	return strv_from(response.p + half, response.n - half);
+}
+
 /*
  * A short response stays in libfcgi's buffer until FCGX_Finish_r() sends it
  * with END_REQUEST.  A long one is flushed first, and the connection shut down
@@ -350,6 +362,8 @@ struct strv fcgi_body(const struct fcgi *fcgi)
  */
 static void response_put(FCGX_Request *req, struct strv response)
 {
+	if (FAILPOINT_ARMED(mid_reply))
+		response = half_put(req, response);
 	FCGX_PutStr(response.p, (int)response.n, req->out);
 	if (response.n <= ONE_WRITE_MAX_BYTES)
 		return;

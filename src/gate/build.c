@@ -81,6 +81,14 @@ static enum outcome port_shrink(void *ctx, struct gate_ref ref, uint32_t units,
 	return gate_call_status(ctx, deadline_ns, done, err);
 }
 
+static enum outcome port_relimit(void *ctx, struct gate_ref ref, uint32_t limit,
+    int64_t deadline_ns, struct err *err)
+{
+	BUG_ON(limit == 0 || limit > SALE_PER_CUSTOMER_MAX);
+	command_number(epoch_fcall(ctx, ref, GATE_FN("relimit")), limit);
+	return gate_call_status(ctx, deadline_ns, NULL, err);
+}
+
 void gate_port_build(struct gate_port *port)
 {
 	port->seed = port_seed;
@@ -89,4 +97,5 @@ void gate_port_build(struct gate_port *port)
 	port->discard = port_discard;
 	port->grow = port_grow;
 	port->shrink = port_shrink;
+	port->relimit = port_relimit;
 }

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "base/bug.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "gate/gate_priv.h"
 
@@ -45,6 +46,7 @@ static enum outcome port_claim(void *ctx, struct gate_ref ref,
 {
 	struct gate *gate = ctx;
 	struct command *cmd = gate_fcall(gate, ref, GATE_FN("claim"));
+	enum outcome done;
 
 	BUG_ON(chain->n == 0 || chain->n > CLAIM_ATTEMPTS);
 	BUG_ON(who->n == 0);
@@ -52,7 +54,10 @@ static enum outcome port_claim(void *ctx, struct gate_ref ref,
 	command_customer(cmd, who);
 	for (size_t i = 0; i < chain->n; i++)
 		command_claim(cmd, &chain->id[i]);
-	return ticket_call(gate, ref, chain->n, deadline_ns, out, err);
+	if (FAILPOINT_ERR(before_claim, err))
+		return OUT_UNKNOWN;
+	done = ticket_call(gate, ref, chain->n, deadline_ns, out, err);
+	return FAILPOINT_ERR(after_claim, err) ? OUT_UNKNOWN : done;
 }
 
 /* So many wait for the next claim before they are sent by themselves. */
@@ -63,7 +68,6 @@ static void port_confirm(
 {
 	static struct log_rate rate;
 	struct gate *gate = ctx;
-
 	struct command *cmd = gate_fcall(gate, ref, GATE_FN("confirm"));
 
 	command_claim(cmd, claim);
@@ -110,6 +114,7 @@ static enum outcome port_release(void *ctx, struct gate_ref ref,
 	command_claim(cmd, claim);
 	command_customer(cmd, who);
 	command_text(cmd, why == GATE_RELEASE_VOID ? "VOID" : "ELSEWHERE");
+	command_number(cmd, ref.epoch);
 	out = number_call(gate, deadline_ns, 2, &what, err);
 	if (what == 2)
 		log_limited(&rate, LOG_LEVEL_WARNING,

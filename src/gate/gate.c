@@ -4,6 +4,7 @@
 
 #include "gate/gate.h"
 #include "base/bug.h"
+#include "base/num.h"
 #include "gate/errors.h"
 #include "gate/gate_priv.h"
 #include "gate/info.h"
@@ -320,4 +321,75 @@ enum outcome gate_load(struct gate *gate, int64_t deadline_ns, struct err *err)
 	enum outcome out = library_load(gate, deadline_ns, err);
 
 	return out == OUT_DONE ? rights_check(gate, deadline_ns, err) : out;
+}
+
+/* ---- what the server says of itself ---------------------------------------- */
+
+/* What a user may not ask, nobody tells him: not an error. */
+static enum outcome ask(
+    struct gate *gate, int64_t deadline_ns, redisReply **reply, struct err *err)
+{
+	enum outcome out =
+	    send_and_wait(gate, &gate->cmd, deadline_ns, reply, err);
+
+	if (out != OUT_DONE || (*reply)->type != REDIS_REPLY_ERROR)
+		return out;
+	if (strv_starts(error_text(*reply), STRV("NOPERM "))) {
+		freeReplyObject(*reply);
+		*reply = NULL;
+		return OUT_DONE;
+	}
+	error_take(gate, *reply, gate->cmd.argv[0], err);
+	return OUT_NOT_DONE;
+}
+
+enum outcome gate_setting(struct gate *gate, const char *name, bool info,
+    int64_t deadline_ns, char value[GATE_VALUE_MAX], bool *found,
+    struct err *err)
+{
+	redisReply *reply;
+	struct strv text = {NULL, 0};
+	enum outcome out;
+
+	command_start(&gate->cmd, info ? "INFO" : "CONFIG");
+	command_text(&gate->cmd, info ? "default" : "GET");
+	if (!info)
+		command_text(&gate->cmd, name);
+	out = ask(gate, deadline_ns, &reply, err);
+	if (out != OUT_DONE)
+		return out;
+	*found = false;
+	if (reply == NULL)
+		return OUT_DONE;
+	if (info && reply->type == REDIS_REPLY_STRING)
+		text = gate_info_field(error_text(reply), name);
+	else if (!info && reply->type == REDIS_REPLY_ARRAY &&
+		 reply->elements == 2 &&
+		 reply->element[1]->type == REDIS_REPLY_STRING)
+		text = error_text(reply->element[1]);
+	*found = text.p != NULL && strv_copy(text, value, GATE_VALUE_MAX);
+	freeReplyObject(reply);
+	return OUT_DONE;
+}
+
+enum outcome gate_time(struct gate *gate, int64_t deadline_ns, struct wall *now,
+    bool *found, struct err *err)
+{
+	uint64_t seconds, us;
+	redisReply *reply;
+	enum outcome out;
+
+	command_start(&gate->cmd, "TIME");
+	out = ask(gate, deadline_ns, &reply, err);
+	if (out != OUT_DONE)
+		return out;
+	*found = reply != NULL && reply->type == REDIS_REPLY_ARRAY &&
+		 reply->elements == 2 &&
+		 num_parse_u64(error_text(reply->element[0]), 0,
+		     INT64_MAX / US_PER_S / 2, &seconds) &&
+		 num_parse_u64(error_text(reply->element[1]), 0, US_PER_S, &us);
+	if (*found)
+		now->us = (int64_t)(seconds * US_PER_S + us);
+	freeReplyObject(reply);
+	return OUT_DONE;
 }

@@ -7,6 +7,7 @@
 #ifndef GATE_GATE_H
 #define GATE_GATE_H
 
+#include "base/clock.h"
 #include "sale/ports.h"
 
 struct gate;
@@ -43,5 +44,17 @@ enum outcome gate_check(
  * call finds the library missing.
  */
 enum outcome gate_load(struct gate *gate, int64_t deadline_ns, struct err *err);
+
+/*
+ * What the server says of itself: a field of INFO, or a parameter of CONFIG GET.
+ * *found is false when it does not say, or does not say it to this user.
+ */
+#define GATE_VALUE_MAX 128
+enum outcome gate_setting(struct gate *gate, const char *name, bool info,
+    int64_t deadline_ns, char value[GATE_VALUE_MAX], bool *found,
+    struct err *err);
+/* Its clock; *found as above. */
+enum outcome gate_time(struct gate *gate, int64_t deadline_ns, struct wall *now,
+    bool *found, struct err *err);
 
 #endif

@@ -14,7 +14,8 @@
 -- items it was given or asked for.
 
 -- KEYS: always these five, in this order.
-local META = 1  -- hash   epoch, units, limit, lease_ms (and `dropped`, if any)
+local META = 1  -- hash   epoch, units, limit, lease_ms, run_id; away:N; and what
+                -- was noticed of this generation, if anything: dropped, forgot
 local FREE = 2  -- list   unit numbers: taken at the head, returned to the tail
 local LEASE = 3 -- zset   claim -> deadline in ms by this server's clock
 local REC = 4   -- hash   claim -> "unit|slot|customer"
@@ -52,6 +53,13 @@ local function now_ms()
 	return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
+-- Which run of the server this is: a restarted one, or a replica that took over,
+-- has another.  '' for a user without the right to INFO.
+local function run_id()
+	local info = redis.pcall('INFO', 'server')
+	return type(info) == 'string' and info:match('run_id:(%x+)') or ''
+end
+
 -- The meta of `epoch`, or nil and the answer that says why not.  A meta that
 -- is lost or damaged is NOSALE, which is never "sold out".
 local function meta_of(keys, epoch)
@@ -69,6 +77,15 @@ local function meta_of(keys, epoch)
 		return nil, {'EPOCH', meta.epoch}
 	end
 	return meta
+end
+
+-- Evidence that this generation has lost history: whoever looks after the sale
+-- reads it with the gauge, and a new generation begins without.
+local function note_forgot(keys, epoch)
+	if number_of(redis.call('HGET', keys[META], 'epoch')) ==
+	    tonumber(epoch) then
+		redis.call('HINCRBY', keys[META], 'forgot', 1)
+	end
 end
 
 local function slot_fields(customer, limit)
@@ -111,6 +128,17 @@ local function lease_put(keys, meta, claim, rec)
 	redis.call('HSET', keys[REC], claim, rec)
 end
 
+-- Units above the stock that were not in the list when it shrank: leased, or sold
+-- since.  More stock must not put them there beside the claim that has them.
+local function away_field(unit)
+	return string.format('away:%.0f', unit)
+end
+
+-- True when it was away, and is so no more.
+local function away_end(keys, unit)
+	return redis.call('HDEL', keys[META], away_field(unit)) == 1
+end
+
 -- The first usable token of the free list and how many were thrown away.  A
 -- number above the stock would be refused by the ledger, come back, and be drawn
 -- again for ever.
@@ -122,19 +150,27 @@ local function unit_pop(keys, units)
 			return unit, dropped
 		end
 		redis.call('HINCRBY', keys[META], 'dropped', 1)
+		if unit then
+			away_end(keys, unit)
+		end
 	end
 	return nil, DROPS_MAX
 end
 
--- How many units there are, nil when that is lost.
-local function units_read(keys)
-	return number_of(redis.call('HGET', keys[META], 'units'))
+-- How many units there are, nil when that is lost, or another generation's: a late
+-- call about this one must not touch that one's marks.
+local function units_read(keys, epoch)
+	local m = redis.call('HMGET', keys[META], 'epoch', 'units')
+	return number_of(m[1]) == tonumber(epoch) and number_of(m[2]) or nil
 end
 
--- Back on sale; a unit that there is not (any more) is let go.
+-- Back on sale; a unit that there is not (any more) is let go, until there is
+-- more stock.
 local function unit_return(keys, unit, units)
 	if not units or unit <= units then
 		redis.call('RPUSH', keys[FREE], unit)
+	else
+		away_end(keys, unit)
 	end
 end
 
@@ -200,7 +236,7 @@ local function confirm(keys, args)
 	return lease_drop(keys, args[1])
 end
 
--- claim, customer, VOID | ELSEWHERE.  1: it holds its unit no more, 0: it held
+-- claim, customer, VOID | ELSEWHERE, epoch.  1: it holds its unit no more, 0: it held
 -- nothing, 2: it held a lease without a usable record, so no unit came back.
 local function release(keys, args)
 	local id, customer, why = args[1], args[2], args[3]
@@ -212,9 +248,12 @@ local function release(keys, args)
 		stale = slots_naming(keys, holder or customer, id)
 	end
 	redis.call('LLEN', keys[FREE])
-	local units = units_read(keys)
+	local units = units_read(keys, args[4])
 	lease_drop(keys, id)
 	slots_clear(keys, stale)
+	if why == 'ELSEWHERE' then
+		note_forgot(keys, args[4])
+	end
 	if unit then
 		unit_return(keys, unit, units)
 		return 1
@@ -243,6 +282,7 @@ local function heal(keys, args)
 		slots_clear(keys, stale)
 	end
 	redis.call('HSET', keys[SLOT], field, args[4])
+	note_forgot(keys, args[1])
 	return drops and 1 or 0
 end
 
@@ -342,15 +382,32 @@ local function lease_scan(keys, args)
 	return leases_put(keys, scored, cut, {tonumber(last)})
 end
 
--- epoch.  OK epoch units limit free leased | EPOCH e | NOSALE
-local function gauge(keys, args)
+local function gauge_read(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
 		return refusal
 	end
+	local m = redis.call('HMGET', keys[META], 'forgot', 'dropped', 'run_id')
+	local published_by, run = m[3] or '', run_id()
+	local restarted = published_by ~= '' and run ~= '' and
+		published_by ~= run
+	redis.call('HLEN', keys[REC])
+	redis.call('HLEN', keys[SLOT])
 	return {'OK', meta.epoch, meta.units, meta.limit,
 		redis.call('LLEN', keys[FREE]),
-		redis.call('ZCARD', keys[LEASE])}
+		redis.call('ZCARD', keys[LEASE]),
+		number_of(m[1]) or 0, number_of(m[2]) or 0, restarted and 1 or 0}
+end
+
+-- epoch.  OK epoch units limit free leased forgot dropped restarted | EPOCH e |
+-- NOSALE, also when a key is not what we made it: that gate is as good as lost.
+local function gauge(keys, args)
+	local sound, answer = pcall(gauge_read, keys, args)
+	if sound then
+		return answer
+	end
+	local why = type(answer) == 'table' and answer.err or tostring(answer)
+	return why:find('WRONGTYPE') and {'NOSALE'} or redis.error_reply(why)
 end
 
 -- offset, max.  Unit numbers; 0 for a token that is none.
@@ -400,6 +457,9 @@ local function own(keys, args)
 		slots[#slots + 1] = args[i + 2]
 	end
 	redis.call('HSET', keys[SLOT], unpack(slots))
+	if refusal then
+		note_forgot(keys, args[1])
+	end
 	return {'OK'}
 end
 
@@ -408,18 +468,19 @@ end
 -- server that was wiped or restarted between two calls.
 local function publish(keys, args)
 	local refusal = published(keys, args[1])
-	if refusal and refusal[2] > tonumber(args[1]) then
-		return refusal
+	if refusal then
+		-- The one whose answer was lost: it sells by now, and meta has
+		-- what was noticed of it, marks, and perhaps other units.
+		return refusal[2] == tonumber(args[1]) and {'OK'} or refusal
 	end
-	-- The one whose answer was lost may have sold some by now.
-	if not refusal and
-	    (redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
-	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6])) then
+	if redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
+	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6]) then
 		return {'NOSALE'}
 	end
+	local run = run_id()
 	redis.call('UNLINK', keys[META])
 	redis.call('HSET', keys[META], 'epoch', args[1], 'units', args[2],
-		'limit', args[3], 'lease_ms', args[4])
+		'limit', args[3], 'lease_ms', args[4], 'run_id', run)
 	return {'OK'}
 end
 
@@ -433,7 +494,8 @@ local function discard(keys, args)
 	return {'OK'}
 end
 
--- epoch, units.  OK units | EPOCH e | NOSALE
+-- epoch, units.  OK units | EPOCH e | NOSALE.  A unit that is away stays with its
+-- claim: whoever decides that returns it.
 local function grow(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -444,17 +506,31 @@ local function grow(keys, args)
 		return {'OK', meta.units}
 	end
 	local more = {}
-	for unit = meta.units + 1, upto do
-		more[#more + 1] = string.format('%.0f', unit)
-	end
 	redis.call('LLEN', keys[FREE])
-	redis.call('RPUSH', keys[FREE], unpack(more))
+	for unit = meta.units + 1, upto do
+		if not away_end(keys, unit) then
+			more[#more + 1] = string.format('%.0f', unit)
+		end
+	end
+	if #more > 0 then
+		redis.call('RPUSH', keys[FREE], unpack(more))
+	end
 	redis.call('HSET', keys[META], 'units', string.format('%.0f', upto))
 	return {'OK', upto}
 end
 
+-- epoch, limit.  OK | EPOCH e | NOSALE
+local function relimit(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	redis.call('HSET', keys[META], 'limit', args[2])
+	return {'OK'}
+end
+
 -- epoch, units.  OK units | EPOCH e | NOSALE.  A unit that is not in the list is
--- leased: whoever returns it will find that it is above the stock.
+-- away: whoever returns it will find that it is above the stock.
 local function shrink(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -475,6 +551,8 @@ local function shrink(keys, args)
 		steps = steps - (at and length - at or math.min(length, steps))
 		if at then
 			redis.call('LREM', keys[FREE], -1, token)
+		else
+			redis.call('HSET', keys[META], away_field(units), 1)
 		end
 		units = units - 1
 	end
@@ -531,5 +609,6 @@ register('own', own)
 register('publish', publish)
 register('discard', discard, {'allow-oom'})
 register('grow', grow)
+register('relimit', relimit, {'allow-oom'})
 register('shrink', shrink, {'allow-oom'})
 register('rights', rights, {'no-writes'})

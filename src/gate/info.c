@@ -7,8 +7,7 @@
 
 #include <stdio.h>
 
-/* The value of "name:value" on a line of its own; absent: {NULL, 0}. */
-static struct strv info_field(struct strv info, const char *name)
+struct strv gate_info_field(struct strv info, const char *name)
 {
 	while (info.n > 0) {
 		struct strv line = strv_cut(&info, '\n');
@@ -26,8 +25,8 @@ static struct strv info_field(struct strv info, const char *name)
 /* Valkey calls itself Redis 7.2.4 for old clients, and its own name beside. */
 static void version_write(struct strv info, char version[32])
 {
-	struct strv valkey = info_field(info, "valkey_version");
-	struct strv redis = info_field(info, "redis_version");
+	struct strv valkey = gate_info_field(info, "valkey_version");
+	struct strv redis = gate_info_field(info, "redis_version");
 	struct strv number = valkey.n > 0 ? valkey : redis;
 
 	version[0] = '\0';
@@ -38,9 +37,9 @@ static void version_write(struct strv info, char version[32])
 
 bool gate_info_judge(struct strv info, char version[32], struct err *err)
 {
-	struct strv number = info_field(info, "redis_version");
-	struct strv role = info_field(info, "role");
-	struct strv policy = info_field(info, "maxmemory_policy");
+	struct strv number = gate_info_field(info, "redis_version");
+	struct strv role = gate_info_field(info, "role");
+	struct strv policy = gate_info_field(info, "maxmemory_policy");
 	struct strv major = strv_cut(&number, '.');
 	uint64_t value;
 
@@ -65,8 +64,9 @@ bool gate_info_judge(struct strv info, char version[32], struct err *err)
 	}
 	if (policy.p != NULL && !strv_eq(policy, STRV("noeviction"))) {
 		err_set(err, 0,
-		    "maxmemory-policy is " STRV_FMT ", and an evicted key is a "
-		    "lost sale: CONFIG SET maxmemory-policy noeviction",
+		    "\"never lied to\": maxmemory-policy is " STRV_FMT
+		    ", and an evicted list looks sold out: CONFIG SET "
+		    "maxmemory-policy noeviction",
 		    STRV_ARG(policy));
 		return false;
 	}

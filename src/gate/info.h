@@ -20,4 +20,7 @@
 bool gate_info_judge(
     struct strv info, char version[32], struct err *err) ATTR_MUSTUSE;
 
+/* The value of "name:value" on a line of its own; absent: {NULL, 0}. */
+struct strv gate_info_field(struct strv info, const char *name);
+
 #endif

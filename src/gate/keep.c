@@ -95,9 +95,9 @@ static enum outcome port_lease_scan(void *ctx, struct gate_ref ref,
 	uint64_t next;
 	bool decoded;
 
-	BUG_ON(max < GATE_BATCH_MAX);
+	BUG_ON(max == 0 || max > GATE_BATCH_MAX);
 	command_number(cmd, *cursor);
-	command_number(cmd, GATE_BATCH_MAX);
+	command_number(cmd, max);
 	done = gate_call(gate, deadline_ns, &reply, err);
 	if (done != OUT_DONE)
 		return done;

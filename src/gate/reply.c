@@ -182,17 +182,21 @@ bool gate_reply_gauge(
 	struct gate_gauge gauge = {0};
 	struct gate_status status;
 	struct strv word;
-	int64_t free_n, leased;
+	int64_t free_n, leased, restarted;
 
 	if (text_at(reply, 0, &word) && strv_eq(word, STRV("OK"))) {
-		if (items(reply) != 6 ||
+		if (items(reply) != 9 ||
 		    !u32_at(reply, 1, 0, UINT32_MAX, &gauge.epoch) ||
 		    !u32_at(reply, 2, 0, UINT32_MAX, &gauge.units) ||
 		    !u32_at(reply, 3, 1, SALE_PER_CUSTOMER_MAX, &gauge.limit) ||
 		    !int_at(reply, 4, INT64_MAX, &free_n) ||
-		    !int_at(reply, 5, INT64_MAX, &leased))
+		    !int_at(reply, 5, INT64_MAX, &leased) ||
+		    !u32_at(reply, 6, 0, UINT32_MAX, &gauge.forgot) ||
+		    !u32_at(reply, 7, 0, UINT32_MAX, &gauge.dropped) ||
+		    !int_at(reply, 8, 1, &restarted))
 			return false;
 		gauge.known = true;
+		gauge.restarted = restarted != 0;
 		gauge.free = (uint64_t)free_n;
 		gauge.leased = (uint64_t)leased;
 		*out = gauge;

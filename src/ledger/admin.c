@@ -225,6 +225,8 @@ enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
 	    after != NULL ? sizeof(after->b) : 0);
 	param_u32(&params[1], &id.v);
 	param_i64(&params[2], &limit);
+	/* No barrier (durable.h): an export is what one wants of a server that is
+	 * being rescued and cannot be written to. */
 	out = ledger_read_orders(ledger, &call, NO_DEADLINE, &orders, err);
 	if (out == OUT_DONE)
 		*n = orders.n;
@@ -264,60 +266,144 @@ enum outcome ledger_sale_set_state(struct ledger *ledger, struct sale_id id,
 	return out;
 }
 
+/* A number of the sale that sold rows may lie above: how it is read, counted
+ * and set. */
+struct bound {
+	enum statement_id above, set;
+};
+
 /*
  * In this order: the row locked (which waits for running inserts, and holds up
- * the next), then the sold units counted by a statement that begins after that
+ * the next), then the sold rows counted by a statement that begins after that
  * and so sees all of them, then the change.  One UPDATE with a subquery would
  * read the orders as they were before it waited.
  */
-static enum outcome stock_change(struct ledger *ledger, struct sale_id id,
-    const uint32_t *from, const uint32_t *to, bool *won, struct err *err)
+static enum outcome bound_change(struct ledger *ledger,
+    const struct bound *bound, struct sale_id id, const uint32_t range[2],
+    bool *won, struct err *err)
 {
 	MYSQL_BIND params[3];
 	struct call lock = {.id = STMT_STOCK_LOCK, .params = params};
-	struct call count = {.id = STMT_STOCK_ABOVE, .params = params};
-	struct call set = {.id = STMT_SET_STOCK, .params = params};
+	struct call count = {.id = bound->above, .params = params};
+	struct call set = {.id = bound->set, .params = params};
 	int64_t stock = -1, above = 0;
 	enum outcome out;
 
 	*won = false;
 	param_u32(&params[0], &id.v);
 	out = ledger_read_number(ledger, &lock, NO_DEADLINE, &stock, err);
-	if (out != OUT_DONE || stock != (int64_t)*from)
+	if (out != OUT_DONE || stock < 0)
 		return out;
-	param_u32(&params[1], to);
+	param_u32(&params[1], &range[1]);
 	out = ledger_read_number(ledger, &count, NO_DEADLINE, &above, err);
 	if (out != OUT_DONE || above > 0)
 		return out;
-	param_u32(&params[0], to);
+	param_u32(&params[0], &range[1]);
 	param_u32(&params[1], &id.v);
-	param_u32(&params[2], from);
+	param_u32(&params[2], &range[0]);
 	out = conn_call(&ledger->conn, &set, NO_DEADLINE, err);
 	*won = out == OUT_DONE && set.affected == 1;
+	return out;
+}
+
+static enum outcome bound_set(struct ledger *ledger, const struct bound *bound,
+    const struct audit_row *row, const uint32_t range[2], bool *won,
+    struct err *err)
+{
+	enum outcome out = tx_begin(&ledger->conn, NO_DEADLINE, err);
+	bool mine;
+
+	if (out != OUT_DONE)
+		return out;
+	out = bound_change(ledger, bound, row->sale, range, &mine, err);
+	if (out != OUT_DONE) {
+		tx_rollback(&ledger->conn);
+		return OUT_NOT_DONE;
+	}
+	out = change_end(ledger, mine, row, err);
+	if (out == OUT_DONE)
+		*won = mine;
 	return out;
 }
 
 enum outcome ledger_sale_set_stock(struct ledger *ledger, struct sale_id id,
     uint32_t from, uint32_t to, const char *actor, bool *won, struct err *err)
 {
+	static const struct bound stock = {STMT_STOCK_ABOVE, STMT_SET_STOCK};
+	const uint32_t range[2] = {from, to};
 	char detail[64];
 	struct audit_row row = {id, actor, "stock", detail};
-	enum outcome out;
-	bool mine;
 
 	if (to < 1 || to > SALE_STOCK_MAX) {
 		err_set(err, 0, "the stock must be 1..%u", SALE_STOCK_MAX);
 		return OUT_NOT_DONE;
 	}
 	snprintf(detail, sizeof(detail), "{\"from\":%u,\"to\":%u}", from, to);
+	return bound_set(ledger, &stock, &row, range, won, err);
+}
+
+enum outcome ledger_sale_set_limit(struct ledger *ledger, struct sale_id id,
+    uint32_t from, uint32_t to, const char *actor, bool *won, struct err *err)
+{
+	static const struct bound limit = {STMT_SLOTS_ABOVE, STMT_SET_LIMIT};
+	const uint32_t range[2] = {from, to};
+	char detail[64];
+	struct audit_row row = {id, actor, "limit", detail};
+
+	if (to < 1 || to > SALE_PER_CUSTOMER_MAX) {
+		err_set(
+		    err, 0, "the limit must be 1..%u", SALE_PER_CUSTOMER_MAX);
+		return OUT_NOT_DONE;
+	}
+	snprintf(detail, sizeof(detail), "{\"from\":%u,\"to\":%u}", from, to);
+	return bound_set(ledger, &limit, &row, range, won, err);
+}
+
+/* As JSON: a time in quotes, or null. */
+static void bound_put(struct strbuf *out, const char *name, struct wall when)
+{
+	char text[WALL_TEXT_MAX];
+
+	wall_format(when, 6, text);
+	if (when.us == 0)
+		strbuf_printf(out, "\"%s\":null", name);
+	else
+		strbuf_printf(out, "\"%s\":\"%s\"", name, text);
+}
+
+enum outcome ledger_sale_set_window(struct ledger *ledger,
+    const struct sale *from, struct wall opens, struct wall closes,
+    const char *actor, bool *won, struct err *err)
+{
+	MYSQL_TIME times[4];
+	MYSQL_BIND params[5];
+	struct call call = {.id = STMT_SET_WINDOW, .params = params};
+	char bytes[160];
+	struct audit_row row = {from->id, actor, "window", bytes};
+	struct strbuf detail;
+	enum outcome out;
+	bool mine;
+
+	strbuf_init(&detail, bytes, sizeof(bytes));
+	strbuf_putc(&detail, '{');
+	bound_put(&detail, "opens", opens);
+	strbuf_putc(&detail, ',');
+	bound_put(&detail, "closes", closes);
+	strbuf_putc(&detail, '}');
+	param_wall(&params[0], opens, &times[0]);
+	param_wall(&params[1], closes, &times[1]);
+	param_u32(&params[2], &from->id.v);
+	param_wall(&params[3], from->opens, &times[2]);
+	param_wall(&params[4], from->closes, &times[3]);
 	out = tx_begin(&ledger->conn, NO_DEADLINE, err);
 	if (out != OUT_DONE)
 		return out;
-	out = stock_change(ledger, id, &from, &to, &mine, err);
+	out = tx_call(&ledger->conn, &call, NO_DEADLINE, err);
 	if (out != OUT_DONE) {
 		tx_rollback(&ledger->conn);
-		return OUT_NOT_DONE;
+		return out;
 	}
+	mine = call.affected == 1;
 	out = change_end(ledger, mine, &row, err);
 	if (out == OUT_DONE)
 		*won = mine;

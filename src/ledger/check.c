@@ -15,6 +15,8 @@ static const struct fact {
 	"table sales is not InnoDB: ALTER TABLE sales ENGINE=InnoDB"},
     {STMT_FACT_ENGINE, "orders",
 	"table orders is not InnoDB: ALTER TABLE orders ENGINE=InnoDB"},
+    {STMT_FACT_ENGINE, "barrier",
+	"table barrier is not InnoDB: ALTER TABLE barrier ENGINE=InnoDB"},
     {STMT_FACT_UNIQUE, "claim",
 	"orders lacks PRIMARY KEY (claim): a claim could have two outcomes; "
 	"restore it before selling"},
@@ -41,7 +43,8 @@ static enum outcome fact_check(struct ledger *ledger, const struct fact *fact,
 	param_text(&param, strv_c(fact->param));
 	out = ledger_read_number(ledger, &call, deadline_ns, &count, err);
 	if (out == OUT_DONE && count < 1) {
-		err_set(err, 0, "%s: %s", ledger->target.where, fact->missing);
+		err_set(err, 0, "%s: \"never oversold\": %s",
+		    ledger->target.where, fact->missing);
 		out = OUT_NOT_DONE;
 	}
 	return out;

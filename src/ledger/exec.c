@@ -8,6 +8,7 @@
 
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 
 /*
  * A statement's own text from the server is never told: that of 1062 holds key
@@ -147,6 +148,8 @@ enum outcome exec_call(struct conn *conn, struct call *call,
 	if (call->params != NULL &&
 	    mysql_stmt_bind_param(stmt, call->params) != 0)
 		return stmt_failed(conn, call->id, PHASE_PREPARE, err);
+	if (call->id == STMT_RECORD)
+		FAILPOINT(at_insert_send);
 	if (mysql_stmt_execute(stmt) != 0)
 		return stmt_failed(conn, call->id, phase, err);
 	if (mysql_stmt_field_count(stmt) != st->columns) {

@@ -37,7 +37,7 @@ void ledger_free(struct ledger **ledger);
 struct ledger_port ledger_port(struct ledger *ledger);
 
 /* The schema that this build is written for: the highest number in sql/. */
-#define LEDGER_SCHEMA_VERSION 1
+#define LEDGER_SCHEMA_VERSION 2
 
 /*
  * Connects and asks: server version (into `version`), schema version, engine
@@ -47,20 +47,24 @@ struct ledger_port ledger_port(struct ledger *ledger);
 enum outcome ledger_check(struct ledger *ledger, int64_t deadline_ns,
     char version[64], struct err *err);
 
-/* A setting of the server that a promise hangs on. */
-struct ledger_setting {
-	const char *name;
-	char value[64];
-	const char *want; /* what would do, alternatives with a bar between */
-	bool good;
-	bool fatal; /* when not good: orders can be lost; else it is advice */
-	const char *why;
-};
-
-/* Reads those that the server has into `out`, of at least this size. */
-#define LEDGER_SETTINGS_MAX 8
-enum outcome ledger_settings(struct ledger *ledger, int64_t deadline_ns,
-    struct ledger_setting *out, size_t *n, struct err *err);
+/*
+ * A setting of the server, or of our session on it.  *found is false for one
+ * that this server does not have.
+ */
+#define LEDGER_VALUE_MAX 512
+enum outcome ledger_variable(struct ledger *ledger, const char *name,
+    bool session, int64_t deadline_ns, char value[LEDGER_VALUE_MAX],
+    bool *found, struct err *err);
+/* Rights of this account on orders and audit beyond SELECT and INSERT: how many;
+ * such as could unmake an order. */
+enum outcome ledger_wide_grants(
+    struct ledger *ledger, int64_t deadline_ns, uint32_t *n, struct err *err);
+/* Can this account make sure of rows that it reads (durable.h)?  Tries it. */
+enum outcome ledger_check_barrier(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err);
+/* May this account do what a keeper must?  Changes nothing but the barrier. */
+enum outcome ledger_check_keeper(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err);
 
 /* ---- the operator's hand: flashgatectl only ------------------------------ */
 
@@ -94,11 +98,20 @@ enum outcome ledger_sale_set_state(struct ledger *ledger, struct sale_id id,
  */
 enum outcome ledger_sale_set_stock(struct ledger *ledger, struct sale_id id,
     uint32_t from, uint32_t to, const char *actor, bool *won, struct err *err);
+/* The same of the limit per customer: not below what somebody holds. */
+enum outcome ledger_sale_set_limit(struct ledger *ledger, struct sale_id id,
+    uint32_t from, uint32_t to, const char *actor, bool *won, struct err *err);
+/* Compare-and-set of the window; a bound of 0 is none.  `from` is the sale as it
+ * was read. */
+enum outcome ledger_sale_set_window(struct ledger *ledger,
+    const struct sale *from, struct wall opens, struct wall closes,
+    const char *actor, bool *won, struct err *err);
 /* Appends to the audit table: `what` is a verb, `detail` JSON or "". */
 enum outcome ledger_audit(struct ledger *ledger, struct sale_id id,
     const char *actor, const char *what, const char *detail, struct err *err);
 /* Every order of a sale, sold ones and (if asked) the rest, by claim: keyset
- * paging; pass the last claim, or NULL at first. */
+ * paging; pass the last claim, or NULL at first.  As of now: what was committed
+ * within the last instant a crash may still take back. */
 enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
     bool all, const struct claim_id *after, struct order *out, size_t max,
     size_t *n, struct err *err);

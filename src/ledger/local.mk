@@ -8,6 +8,7 @@ libledger_a_SOURCES = \
 	%reldir%/check.c \
 	%reldir%/compat.h \
 	%reldir%/conn.c %reldir%/conn.h \
+	%reldir%/durable.c %reldir%/durable.h \
 	%reldir%/errors.c %reldir%/errors.h \
 	%reldir%/exec.c %reldir%/exec.h \
 	%reldir%/impl.h \
@@ -15,7 +16,7 @@ libledger_a_SOURCES = \
 	%reldir%/port.c \
 	%reldir%/rows.c %reldir%/rows.h \
 	%reldir%/schema.c \
-	%reldir%/settings.c \
+	%reldir%/variables.c \
 	%reldir%/split.c %reldir%/split.h \
 	%reldir%/statements.c %reldir%/statements.h \
 	%reldir%/tx.c \

@@ -5,6 +5,7 @@
 #include "ledger/impl.h"
 
 #include "base/bug.h"
+#include "base/failpoint.h"
 
 static enum outcome port_ready(void *ctx, int64_t deadline_ns, struct err *err)
 {
@@ -44,7 +45,13 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	param_u32(&params[8], &order->epoch);
 	param_u32(&params[9], &order->unit);
 	param_u32(&params[10], &order->slot);
+	if (FAILPOINT_ERR(before_insert, err))
+		return OUT_UNKNOWN;
 	out = conn_call(&ledger->conn, &call, deadline_ns, err);
+	if (FAILPOINT_ERR(after_insert, err))
+		return OUT_UNKNOWN;
+	if (out == OUT_DONE && call.affected == 1)
+		durable_note(ledger, &order->claim);
 	if (out == OUT_DONE)
 		*answer = call.affected == 1 ? LEDGER_RECORDED : LEDGER_FENCED;
 	/* Which key it was is read from the rows, never from the message. */
@@ -79,6 +86,24 @@ static enum outcome port_void_claims(void *ctx, const struct order *claims,
 	return conn_call(&ledger->conn, &call, deadline_ns, err);
 }
 
+/*
+ * Rows that somebody may be told of, or that a lease is given up for: keepers ask
+ * by the same functions.  Were a sold row gone again after its lease was
+ * confirmed, its unit would have no home; were a void row, a claim could still
+ * buy whose unit is on the free list again: no unit would be sold twice, but two
+ * homes would be found for it.
+ */
+static enum outcome read_durably(struct ledger *ledger, struct call *call,
+    int64_t deadline_ns, struct orders_out *orders, struct err *err)
+{
+	enum outcome out =
+	    ledger_read_orders(ledger, call, deadline_ns, orders, err);
+
+	return out == OUT_DONE ? durable_rows(ledger, orders->out, orders->n,
+				     deadline_ns, err)
+			       : out;
+}
+
 static enum outcome port_find(void *ctx, const struct claim_id *claims,
     size_t n, int64_t deadline_ns, struct order *rows, size_t *found,
     struct err *err)
@@ -97,7 +122,7 @@ static enum outcome port_find(void *ctx, const struct claim_id *claims,
 	call.id = batch.id;
 	for (size_t i = 0; i < batch.rows; i++)
 		param_claim(&ledger->params[i], &claims[i < n ? i : n - 1]);
-	out = ledger_read_orders(ledger, &call, deadline_ns, &orders, err);
+	out = read_durably(ledger, &call, deadline_ns, &orders, err);
 	if (out == OUT_DONE)
 		*found = orders.n;
 	return out;
@@ -116,7 +141,7 @@ static enum outcome port_find_unit(void *ctx, struct sale_id sale,
 
 	param_u32(&params[0], &sale.v);
 	param_u32(&params[1], &unit);
-	out = ledger_read_orders(ledger, &call, deadline_ns, &orders, err);
+	out = read_durably(ledger, &call, deadline_ns, &orders, err);
 	if (out != OUT_DONE)
 		return out;
 	*found = orders.n > 0;
@@ -145,7 +170,7 @@ static enum outcome port_find_customer(void *ctx, struct sale_id sale,
 	param_u32(&params[0], &sale.v);
 	param_customer(&params[1], who);
 	param_u32(&params[2], &limit);
-	out = ledger_read_orders(ledger, &call, deadline_ns, &orders, err);
+	out = read_durably(ledger, &call, deadline_ns, &orders, err);
 	if (out == OUT_DONE)
 		*n = orders.n;
 	return out;
@@ -192,6 +217,11 @@ static enum outcome port_sales(void *ctx, int64_t deadline_ns,
 	return out;
 }
 
+/*
+ * Without a barrier.  A rebuild has begun its epoch before it reads: that update
+ * waited for the locks of every insert that could still appear, and the answer
+ * to its commit is the barrier.  An audit only counts, and looks again.
+ */
 static enum outcome port_sold_after(void *ctx, struct sale_id sale,
     uint32_t after, int64_t deadline_ns, struct order *rows, size_t max,
     size_t *n, struct err *err)
@@ -219,20 +249,21 @@ static enum outcome port_sold_after(void *ctx, struct sale_id sale,
  * queue behind: InnoDB grants locks in order, so this cannot starve.)
  */
 static enum outcome port_epoch_begin(void *ctx, const struct sale *seen,
-    int64_t deadline_ns, bool *won, struct err *err)
+    enum sale_state during, int64_t deadline_ns, bool *won, struct err *err)
 {
 	struct ledger *ledger = ctx;
 	int64_t patience_ms = deadline_left_ms(deadline_ns);
-	MYSQL_BIND params[3];
+	MYSQL_BIND params[4];
 	struct call call = {.id = STMT_EPOCH_BEGIN, .params = params};
 	struct conn patient;
 	enum outcome out;
 
 	if (patience_ms < ledger->limits.statement_ms)
 		patience_ms = ledger->limits.statement_ms;
-	param_u32(&params[0], &seen->id.v);
-	param_u32(&params[1], &seen->epoch);
-	param_text(&params[2], strv_c(sale_state_name(seen->state)));
+	param_text(&params[0], strv_c(sale_state_name(during)));
+	param_u32(&params[1], &seen->id.v);
+	param_u32(&params[2], &seen->epoch);
+	param_text(&params[3], strv_c(sale_state_name(seen->state)));
 	out = ledger_patient(ledger, patience_ms, deadline_ns, &patient, err);
 	if (out == OUT_DONE)
 		out = conn_call(&patient, &call, deadline_ns, err);

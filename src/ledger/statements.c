@@ -5,6 +5,7 @@
 #include "ledger/statements.h"
 
 #include "base/bug.h"
+#include "base/mutant.h"
 
 #define ORDER_COLUMNS                                              \
 	"claim, sale_id, epoch, status, unit_no, slot, customer, " \
@@ -32,14 +33,14 @@
  * tell servers that fix a placeholder's type when it is prepared (MySQL from
  * 8.0.22 on) that these are bytes, not text.
  */
-#define RECORD_TEXT                                                        \
+#define RECORD_TEXT(epoch_is)                                              \
 	"INSERT INTO orders (claim, sale_id, epoch, status, unit_no, "     \
 	"customer, slot, payload_hash, ref, created) "                     \
 	"SELECT CAST(? AS BINARY), s.id, s.epoch, 'sold', "                \
 	"CAST(? AS UNSIGNED), CAST(? AS BINARY), CAST(? AS UNSIGNED), "    \
 	"CAST(? AS BINARY), CAST(? AS BINARY), "                           \
 	"COALESCE(CAST(? AS DATETIME(6)), UTC_TIMESTAMP(6)) FROM sales s " \
-	"WHERE s.id = ? AND s.epoch = ? AND s.state = 'open' "             \
+	"WHERE s.id = ? AND s.epoch " epoch_is " ? AND s.state = 'open' "  \
 	"AND ? BETWEEN 1 AND s.stock AND ? BETWEEN 1 AND s.per_customer "  \
 	"AND (s.opens IS NULL OR UTC_TIMESTAMP(6) >= s.opens) "            \
 	"AND (s.closes IS NULL OR UTC_TIMESTAMP(6) < s.closes) "           \
@@ -74,7 +75,8 @@
 	}
 
 static const struct statement table[] = {
-    [STMT_RECORD] = TEXT("insert order", RECORD_TEXT, 11, 0),
+    [STMT_RECORD] = TEXT("insert order",
+	MUTANT(no_epoch_guard) ? RECORD_TEXT(">=") : RECORD_TEXT("="), 11, 0),
     [STMT_FIND_1] =
 	BATCH("find order", FIND_HEAD, "?", ")", 1, 1, ORDER_COLUMN_COUNT),
     [STMT_FIND_UNIT] =
@@ -106,13 +108,16 @@ static const struct statement table[] = {
 		      "ORDER BY unit_no LIMIT ?",
 	3, ORDER_COLUMN_COUNT),
     [STMT_EPOCH_BEGIN] = TEXT("begin epoch",
-	"UPDATE sales SET epoch = epoch + 1, state = 'rebuild' "
+	"UPDATE sales SET epoch = epoch + 1, state = ? "
 	"WHERE id = ? AND epoch = ? AND state = ?",
-	3, 0),
+	4, 0),
     [STMT_EPOCH_END] = TEXT("end rebuild",
 	"UPDATE sales SET state = ? "
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",
 	3, 0),
+    /* A commit that changes nothing writes nothing: hence a counter. */
+    [STMT_BARRIER] = TEXT("wait for the redo log",
+	"UPDATE barrier SET n = n + 1 WHERE id = ?", 1, 0),
 
     [STMT_SCHEMA_VERSION] = TEXT("read schema version",
 	"SELECT CAST(COALESCE(MAX(version), 0) AS SIGNED) FROM schema_version",
@@ -135,6 +140,15 @@ static const struct statement table[] = {
 	"SELECT COUNT(*) FROM orders WHERE sale_id = ? AND unit_no > ?", 2, 1),
     [STMT_SET_STOCK] = TEXT("set stock",
 	"UPDATE sales SET stock = ? WHERE id = ? AND stock = ?", 3, 0),
+    [STMT_SLOTS_ABOVE] = TEXT("count customers above",
+	"SELECT COUNT(*) FROM orders WHERE sale_id = ? AND slot > ?", 2, 1),
+    [STMT_SET_LIMIT] = TEXT("set limit",
+	"UPDATE sales SET per_customer = ? WHERE id = ? AND per_customer = ?",
+	3, 0),
+    [STMT_SET_WINDOW] = TEXT("set window",
+	"UPDATE sales SET opens = ?, closes = ? "
+	"WHERE id = ? AND opens <=> ? AND closes <=> ?",
+	5, 0),
     [STMT_AUDIT] = TEXT("append to audit",
 	"INSERT INTO audit (sale_id, actor, what, detail) VALUES (?, ?, ?, ?)",
 	4, 0),
@@ -177,6 +191,30 @@ static const struct statement table[] = {
 	1, 1),
     [STMT_VARIABLE] = TEXT(
 	"read setting", "SHOW GLOBAL VARIABLES WHERE Variable_name = ?", 1, 2),
+
+    [STMT_VARIABLE_SESSION] = TEXT("read session setting",
+	"SHOW SESSION VARIABLES WHERE Variable_name = ?", 1, 2),
+    [STMT_WIDE_GRANTS] = TEXT("look at grants",
+	"SELECT COUNT(*) FROM ("
+	"SELECT grantee, privilege_type FROM "
+	"information_schema.user_privileges "
+	"UNION ALL SELECT grantee, privilege_type "
+	"FROM information_schema.schema_privileges "
+	"WHERE table_schema = DATABASE() "
+	"UNION ALL SELECT grantee, privilege_type "
+	"FROM information_schema.table_privileges "
+	"WHERE table_schema = DATABASE() AND table_name IN ('orders', 'audit')"
+	") AS p WHERE privilege_type NOT IN "
+	"('USAGE', 'SELECT', 'INSERT') AND grantee = CONCAT("
+	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
+	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))",
+	0, 1),
+    [STMT_MAY_FENCE] = TEXT("look at the right to start an epoch",
+	"UPDATE sales SET epoch = epoch, state = state WHERE id = 0", 0, 0),
+    [STMT_MAY_NOTE] = TEXT("look at the right to note",
+	"INSERT INTO audit (sale_id, actor, what, detail) "
+	"SELECT 0, '', '', '' FROM sales WHERE id = 0",
+	0, 0),
 
     [STMT_SESSION_SET] = TEXT("set up session",
 	"SET SESSION autocommit = 1, unique_checks = 1, "

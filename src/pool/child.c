@@ -12,6 +12,7 @@
 #include "pool/signals.h"
 #include "pool/turns.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -199,6 +200,7 @@ int pool_child_live(const struct heritage *from, struct pool_child *child)
 		pool_board_set_why(child->slot, err.text);
 		return EX_SOFTWARE;
 	}
+	FAILPOINT(child_before_ready);
 	/* First, so that whoever hears of it finds it so. */
 	pool_board_set_state(child->slot, BOARD_IDLE);
 	pool_wear_ready(&child->wear);

@@ -13,6 +13,7 @@
 #include "pool/upgrade.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -270,7 +271,6 @@ static void next_ended(struct master *master, pid_t next, int status)
 void pool_renew_judged(struct master *master, int status)
 {
 	char why[POOL_RELOAD_TEXT_MAX];
-
 	pid_t ended = master->judge;
 
 	master->judge = 0;
@@ -442,6 +442,7 @@ void pool_renew_do(struct master *master, enum reload_event event)
 		break;
 	case RELOAD_FORK:
 		make_new(master);
+		FAILPOINT(reload_mid);
 		break;
 	case RELOAD_SWITCH:
 		switch_over(master);

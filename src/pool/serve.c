@@ -6,6 +6,7 @@
 #include "pool/peers.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -249,6 +250,7 @@ bool pool_serve_accept(struct loop *loop)
 		return false;
 	if (fd < 0)
 		return true;
+	FAILPOINT(after_accept);
 	/* Mostly the request is here already, and the connection is closed
 	 * after it: then the set never hears of it. */
 	switch (peek(fd)) {
@@ -347,6 +349,7 @@ bool pool_serve_give_one(struct loop *loop, struct conn *conn)
 
 	if (!pool_handover_give(&loop->child->handover, conn->fd, deadline_ns))
 		return false;
+	FAILPOINT(handover_mid);
 	/* It lives on: closing our end takes it out of no set. */
 	pool_loop_unwatch(loop, conn->fd);
 	drop(loop, conn);

@@ -6,6 +6,7 @@
 #include "pool/report.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -64,6 +65,7 @@ static bool born(
 	pool_board_count_birth(master->heritage.board, child->birth.group);
 	group->alive++;
 	group->starting++;
+	FAILPOINT(master_after_fork);
 	return true;
 }
 

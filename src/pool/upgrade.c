@@ -4,6 +4,7 @@
 
 #include "pool/upgrade.h"
 #include "pool/legacy.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -164,6 +165,7 @@ static void heard_of_next(struct master *master, const char *word)
 		/* Before the next says a word to systemd, which listens to one
 		 * process only. */
 		pool_notify_main(&master->notify, master->judge);
+		FAILPOINT(upgrade_mid);
 		if (say(master->link_fd, LEGACY_YOURS))
 			pool_renew_do(master, RELOAD_READY);
 		else

@@ -105,7 +105,7 @@ static void groups_fill(struct crew *crew)
 		    .io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
 		    .keep_max = (unsigned)settings->www.keep_connections,
 		    .peers = &crew->front.peers};
-	crew->groups[crew->ngroups++] = (struct pool_group){.name = "keeper",
+	crew->groups[crew->ngroups++] = (struct pool_group){.name = CREW_KEEPER,
 	    .app = &crew->keeper_does,
 	    .listen_fd = -1,
 	    .max_children = 1};

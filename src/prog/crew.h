@@ -15,6 +15,7 @@
 
 /* Groups that listen, by name. */
 #define CREW_WORKERS SNAPSHOT_WORKERS
+#define CREW_KEEPER  SNAPSHOT_KEEPER
 #define CREW_MONITOR "monitor"
 
 struct crew;

@@ -5,12 +5,14 @@
 #include "prog/ctl.h"
 #include "base/bug.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_CONF FG_SYSCONFDIR "/flashgate/flashgate.conf"
@@ -209,6 +211,25 @@ int ctl_sale_find(
 	return 0;
 }
 
+/* A rebuild of the largest stock takes minutes, of most a moment. */
+#define SETTLE_TRIES    100
+#define SETTLE_PAUSE_MS 100
+
+int ctl_sale_find_settled(
+    struct ctl *ctl, const char *slug, struct sale *out, struct wall *now)
+{
+	const struct timespec pause = {.tv_nsec = SETTLE_PAUSE_MS * NS_PER_MS};
+	int code = ctl_sale_find(ctl, slug, out, now);
+
+	for (int i = 0;
+	     i < SETTLE_TRIES && code == 0 && out->state == SALE_STATE_REBUILD;
+	     i++) {
+		nanosleep(&pause, NULL);
+		code = ctl_sale_find(ctl, slug, out, now);
+	}
+	return code;
+}
+
 /* ---- main --------------------------------------------------------------------------- */
 
 static const struct ctl_command *command_find(int argc, char **argv, int *words)
@@ -271,6 +292,7 @@ int main(int argc, char **argv)
 	const struct ctl_command *command;
 	int words;
 
+	FAILPOINTS_OPEN();
 	ctl.conf_path = DEFAULT_CONF;
 	argc--;
 	argv++;

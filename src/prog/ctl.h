@@ -66,6 +66,10 @@ bool ctl_need_gate(struct ctl *ctl);
 int ctl_sale_find(
     struct ctl *ctl, const char *slug, struct sale *out, struct wall *now);
 
+/* The same, once its gate is not being made: that takes moments. */
+int ctl_sale_find_settled(
+    struct ctl *ctl, const char *slug, struct sale *out, struct wall *now);
+
 /* ---- output ------------------------------------------------------------------- */
 
 /* "flashgatectl: ..." on standard error; returns `code`. */
@@ -94,6 +98,9 @@ int ctl_sale_close(struct ctl *ctl);
 int ctl_sale_show(struct ctl *ctl);
 int ctl_sale_list(struct ctl *ctl);
 int ctl_sale_stock(struct ctl *ctl);
+int ctl_sale_limit(struct ctl *ctl);
+int ctl_sale_window(struct ctl *ctl);
+int ctl_doctor(struct ctl *ctl);
 int ctl_orders_export(struct ctl *ctl);
 int ctl_reconcile(struct ctl *ctl);
 int ctl_token(struct ctl *ctl);

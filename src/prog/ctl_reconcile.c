@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* flashgatectl reconcile: where is every unit? */
+/* flashgatectl reconcile: where is every unit, and back home with it. */
 #include "config.h"
 
 #include "prog/ctl.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "sale/audit.h"
+#include "sale/mend.h"
 
 #include <string.h>
 #include <sysexits.h>
@@ -13,10 +14,49 @@
 #define AUDIT_DEADLINE_MS 600000
 #define SHOWN_MAX         20
 
-static json_t *report_json(
-    const struct sale *sale, const struct audit_report *report)
+/* ---- where: runs of units with one home ------------------------------------------------ */
+
+typedef void run_fn(
+    void *ctx, uint32_t first, uint32_t last, enum unit_home home);
+
+static void runs_walk(const struct audit *audit, run_fn *tell, void *ctx)
 {
-	json_t *faults = json_object(), *findings = json_array();
+	uint32_t stock = audit_sale(audit)->stock, first = 1;
+
+	for (uint32_t unit = 2; unit <= stock + 1; unit++)
+		if (unit > stock ||
+		    audit_home(audit, unit) != audit_home(audit, first)) {
+			tell(ctx, first, unit - 1, audit_home(audit, first));
+			first = unit;
+		}
+}
+
+static void run_print(
+    void *ctx, uint32_t first, uint32_t last, enum unit_home home)
+{
+	(void)ctx;
+	if (first == last)
+		printf("  unit %u: %s\n", first, unit_home_name(home));
+	else
+		printf(
+		    "  units %u-%u: %s\n", first, last, unit_home_name(home));
+}
+
+static void run_json(
+    void *ctx, uint32_t first, uint32_t last, enum unit_home home)
+{
+	json_array_append_new(
+	    ctx, json_pack("{s:i, s:i, s:s}", "first", (int)first, "last",
+		     (int)last, "home", unit_home_name(home)));
+}
+
+/* ---- what was found ------------------------------------------------------------------ */
+
+static json_t *report_json(struct ctl *ctl, const struct audit *audit)
+{
+	const struct audit_report *report = audit_report(audit);
+	const struct sale *sale = audit_sale(audit);
+	json_t *faults = json_object(), *findings = json_array(), *all;
 
 	for (int i = 0; i < UNIT_FAULT_COUNT; i++)
 		json_object_set_new(faults, unit_fault_name((enum unit_fault)i),
@@ -26,7 +66,7 @@ static json_t *report_json(
 		    findings, json_pack("{s:i, s:s}", "unit",
 				  (int)report->findings[i].unit, "fault",
 				  unit_fault_name(report->findings[i].fault)));
-	return json_pack(
+	all = json_pack(
 	    "{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:i, s:o, s:o}",
 	    "sale", sale->slug, "clean", audit_clean(report), "stock",
 	    (int)sale->stock, "free", (json_int_t)report->free, "leased",
@@ -35,6 +75,13 @@ static json_t *report_json(
 	    "gate_known", report->gauge.known, "epoch_matches",
 	    report->epoch_matches, "passes", (int)report->passes, "faults",
 	    faults, "findings", findings);
+	if (ctl_option(ctl, "units") != NULL) {
+		json_t *runs = json_array();
+
+		runs_walk(audit, run_json, runs);
+		json_object_set_new(all, "units", runs);
+	}
+	return all;
 }
 
 static void faults_print(
@@ -60,30 +107,137 @@ static void faults_print(
 		printf("  ... (--json lists up to %d)\n", AUDIT_FINDINGS_MAX);
 }
 
-static void report_print(
-    const struct sale *sale, const struct audit_report *report)
+static void report_print(struct ctl *ctl, const struct audit *audit)
 {
+	const struct audit_report *report = audit_report(audit);
+	const struct sale *sale = audit_sale(audit);
+
 	printf("%-10s %10u units\n", sale->slug, sale->stock);
 	printf("%-10s %10llu\n", "free", (unsigned long long)report->free);
 	printf("%-10s %10llu%s\n", "leased",
 	    (unsigned long long)(report->leased - report->confirm_pending),
 	    report->leased > 0 ? "  undecided, the keeper decides them" : "");
 	printf("%-10s %10llu\n", "sold", (unsigned long long)report->sold);
+	if (ctl_option(ctl, "units") != NULL)
+		runs_walk(audit, run_print, NULL);
 	if (audit_clean(report))
 		printf("every unit has exactly one home\n");
 	else
 		faults_print(sale, report);
 }
 
+/* ---- repair ---------------------------------------------------------------------------- */
+
+/*
+ * There is one remedy for everything that can be wrong with a gate, and it is
+ * safe at any time: a new one, made from the ledger.
+ */
+static int repair(
+    struct ctl *ctl, const struct sale *sale, struct rebuild_result *result)
+{
+	enum sale_state to = sale->state == SALE_STATE_PAUSED
+				 ? SALE_STATE_PAUSED
+				 : SALE_STATE_OPEN;
+	struct err err = ERR_INIT;
+	char detail[120];
+	enum outcome out;
+
+	if (sale->epoch == 0 || sale->state == SALE_STATE_CLOSED)
+		return ctl_fail(CTL_NO, "sale %s is %s: it needs no gate",
+		    sale->slug, sale_state_name(sale->state));
+	out = sale_rebuild(&ctl->gate_port, &ctl->ledger_port, sale, to,
+	    deadline_in_ms(AUDIT_DEADLINE_MS), NULL, NULL, result, &err);
+	if (out != OUT_DONE)
+		return ctl_fail_outcome(out, &err);
+	if (!result->won)
+		return ctl_fail(CTL_NO,
+		    "somebody else is changing sale %s: look, then repeat",
+		    sale->slug);
+	snprintf(detail, sizeof(detail),
+	    "{\"why\":\"reconcile\",\"epoch\":%u,\"free\":%u,\"sold\":%u}",
+	    result->epoch, result->units_free, result->units_sold);
+	out = ledger_audit(
+	    ctl->ledger, sale->id, ctl->actor, "rebuild", detail, &err);
+	return out == OUT_DONE ? 0 : ctl_fail_outcome(out, &err);
+}
+
+static int audited(struct ctl *ctl, const struct sale *sale, int64_t settle_ms,
+    struct audit **audit)
+{
+	struct err err = ERR_INIT;
+	enum outcome out = OUT_NOT_DONE;
+
+	*audit = audit_new(&ctl->gate_port, &ctl->ledger_port, &clock_system,
+	    sale, settle_ms, &err);
+	if (*audit != NULL)
+		out =
+		    audit_run(*audit, deadline_in_ms(AUDIT_DEADLINE_MS), &err);
+	if (out == OUT_DONE)
+		return 0;
+	audit_free(audit);
+	return ctl_fail_outcome(out, &err);
+}
+
+/* Says what was wrong, mends it, and looks again. */
+static int repaired(
+    struct ctl *ctl, struct audit **audit, int64_t settle_ms, json_t **before)
+{
+	struct rebuild_result result = {0};
+	struct sale sale = *audit_sale(*audit);
+	struct wall now;
+	int code;
+
+	if (ctl->json) {
+		*before = report_json(ctl, *audit);
+	} else {
+		report_print(ctl, *audit);
+		printf("repairing: ");
+		fflush(stdout);
+	}
+	audit_free(audit);
+	code = repair(ctl, &sale, &result);
+	if (code != 0)
+		return code;
+	if (!ctl->json)
+		printf("a new gate of epoch %u, %u units free, %u sold\n",
+		    result.epoch, result.units_free, result.units_sold);
+	code = ctl_sale_find(ctl, ctl_operand(ctl, 0), &sale, &now);
+	return code != 0 ? code : audited(ctl, &sale, settle_ms, audit);
+}
+
+static int reconcile(
+    struct ctl *ctl, const struct sale *sale, int64_t settle_ms)
+{
+	struct audit *audit;
+	json_t *before = NULL, *after;
+	int code = audited(ctl, sale, settle_ms, &audit);
+
+	if (code == 0 && !audit_clean(audit_report(audit)) &&
+	    ctl_option(ctl, "repair") != NULL)
+		code = repaired(ctl, &audit, settle_ms, &before);
+	if (code != 0) {
+		json_decref(before);
+		return code;
+	}
+	if (ctl->json) {
+		after = report_json(ctl, audit);
+		if (before != NULL)
+			json_object_set_new(after, "repaired", before);
+		ctl_json(after);
+	} else {
+		report_print(ctl, audit);
+	}
+	code = audit_clean(audit_report(audit)) ? 0 : CTL_NO;
+	audit_free(&audit);
+	return code;
+}
+
 int ctl_reconcile(struct ctl *ctl)
 {
-	static struct audit_report report; /* large */
 	const char *settle_text = ctl_option(ctl, "settle");
-	struct err err = ERR_INIT;
 	uint64_t settle_s = 2;
 	struct sale sale;
 	struct wall now;
-	enum outcome out;
 	int code;
 
 	if (settle_text != NULL &&
@@ -95,14 +249,5 @@ int ctl_reconcile(struct ctl *ctl)
 		return code;
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
-	out = sale_audit(&ctl->gate_port, &ctl->ledger_port, &sale,
-	    (int64_t)settle_s * 1000, deadline_in_ms(AUDIT_DEADLINE_MS),
-	    &report, &err);
-	if (out != OUT_DONE)
-		return ctl_fail_outcome(out, &err);
-	if (ctl->json)
-		ctl_json(report_json(&sale, &report));
-	else
-		report_print(&sale, &report);
-	return audit_clean(&report) ? 0 : CTL_NO;
+	return reconcile(ctl, &sale, (int64_t)settle_s * 1000);
 }

@@ -4,6 +4,7 @@
 
 #include "prog/ctl.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/num.h"
 #include "sale/audit.h"
 #include "sale/rebuild.h"
@@ -90,6 +91,7 @@ static int state_change(
 		return ctl_fail(CTL_NO,
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
+	FAILPOINT(sale_state_set);
 	return state_told(ctl, sale->slug, sale_state_name(to), "");
 }
 
@@ -147,6 +149,7 @@ int ctl_sale_open(struct ctl *ctl)
 		    CTL_NO, "sale %s is closed, for good", sale.slug);
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
+	FAILPOINT(sale_open_begin);
 	code = room_check(ctl, &sale);
 	if (code != 0)
 		return code;
@@ -177,7 +180,7 @@ int ctl_sale_pause(struct ctl *ctl)
 {
 	struct sale sale;
 	struct wall now;
-	int code = ctl_sale_find(ctl, ctl_operand(ctl, 0), &sale, &now);
+	int code = ctl_sale_find_settled(ctl, ctl_operand(ctl, 0), &sale, &now);
 
 	if (code != 0)
 		return code;
@@ -264,6 +267,7 @@ static void stock_tell_gate(
 	     i++) {
 		out = (to > sale->stock ? gate->grow : gate->shrink)(gate->ctx,
 		    ref, to, deadline_in_ms(CALL_DEADLINE_MS), &done, &err);
+		FAILPOINT(stock_mid_gate);
 		ctl_progress("gate", done > to ? done - to : done, to);
 		/* It was beyond that already. */
 		if (out == OUT_DONE &&
@@ -326,6 +330,7 @@ static int stock_change(struct ctl *ctl, const struct sale *sale, uint32_t want)
 		return ctl_fail(CTL_NO,
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
+	FAILPOINT(stock_after_ledger);
 	if (has_gate(sale))
 		stock_tell_gate(ctl, sale, to);
 	return stock_told(
@@ -343,15 +348,11 @@ int ctl_sale_stock(struct ctl *ctl)
 	if ((text[0] != '+' && text[0] != '-') ||
 	    !num_parse_u64(strv_c(text + 1), 1, SALE_STOCK_MAX, &by))
 		return ctl_fail(EX_USAGE, "%s: write +N or -N", text);
-	code = ctl_sale_find(ctl, ctl_operand(ctl, 0), &sale, &now);
+	code = ctl_sale_find_settled(ctl, ctl_operand(ctl, 0), &sale, &now);
 	if (code != 0)
 		return code;
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
-	if (sale.state == SALE_STATE_REBUILD)
-		return ctl_fail(CTL_NO,
-		    "the gate of sale %s is being made: repeat when it is open",
-		    sale.slug);
 	if (text[0] == '+') {
 		if (by > SALE_STOCK_MAX - sale.stock)
 			return ctl_fail(

@@ -2,7 +2,9 @@
 /* flashgate: options, settings, start-up judgement, and off into the pool. */
 #include "config.h"
 
+#include "base/failpoint.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "pool/pool.h"
 #include "prog/server.h"
 #include "prog/wire.h"
@@ -155,6 +157,12 @@ static void info_print(void)
 	    "no"
 #endif
 	);
+#ifdef FG_FAILPOINTS
+	printf("failpoints     yes, %d: not for service\n", FAILPOINT_COUNT);
+#endif
+#ifdef FG_MUTANT
+	puts("mutant         " MUTANT_PLANTED ": a bug is planted");
+#endif
 }
 
 /* The log that the settings name, if they came so far: who started us may have
@@ -239,6 +247,7 @@ int main(int argc, char **argv)
 	int code;
 
 	log_set_role("master");
+	FAILPOINTS_OPEN();
 	switch (action) {
 	case ACTION_USAGE:
 		help_print(stderr);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keeper: decides what workers left undecided. */
+/* The keeper: decides what workers left undecided, and looks after gates. */
 #include "config.h"
 
 #include "prog/keeper.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
+#include "prog/mending.h"
 #include "prog/wire.h"
 #include "sale/reap.h"
 
@@ -27,12 +29,14 @@ struct keeper {
 	struct gate_port gate_port;
 	struct ledger_port ledger_port;
 	struct reaper reaper;
+	struct mending *mending;
+	struct keeper_stats *stats; /* in shared memory, ours to write */
 	int64_t reap_ns; /* when the next look for expired claims is due */
 	struct {
 		struct sale_id sale;
 		struct reap_memory memory;
 	} seen[SALE_TABLE_MAX];
-	struct log_rate ledger_rate, gate_rate, lost_rate;
+	struct log_rate ledger_rate, gate_rate;
 };
 
 struct keeper *keeper_new(
@@ -57,6 +61,7 @@ static void keeper_close(void *ctx)
 {
 	struct keeper *keeper = ctx;
 
+	mending_free(&keeper->mending);
 	gate_free(&keeper->gate);
 	ledger_free(&keeper->ledger);
 }
@@ -77,13 +82,25 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 	struct keeper *keeper = ctx;
 
 	keeper->gate = wire_gate(keeper->settings, err);
-	keeper->ledger = wire_ledger(keeper->settings, WIRE_SERVER, err);
+	keeper->ledger = wire_ledger(keeper->settings, WIRE_KEEPER, err);
+	keeper->stats = pool_child_area(child);
 	if (keeper->gate == NULL || keeper->ledger == NULL) {
 		keeper_close(keeper);
 		return false;
 	}
 	keeper->gate_port = gate_port(keeper->gate);
 	keeper->ledger_port = ledger_port(keeper->ledger);
+	keeper->mending =
+	    mending_new(&(struct mending_conf){.settings = keeper->settings,
+		.gate = &keeper->gate_port,
+		.ledger_port = &keeper->ledger_port,
+		.ledger = keeper->ledger,
+		.stats = keeper->stats});
+	if (keeper->mending == NULL) {
+		err_set_errno(err, "memory for the keeper");
+		keeper_close(keeper);
+		return false;
+	}
 	keeper->reaper =
 	    (struct reaper){&keeper->gate_port, &keeper->ledger_port,
 		keeper->settings->keeper.lease_ms, &clock_system};
@@ -131,32 +148,42 @@ static void stock_follow(struct keeper *keeper, const struct sale *sale,
 		    sale->slug, err.text);
 }
 
-static void gate_judge(struct keeper *keeper, const struct sale *sale,
-    const struct gate_gauge *gauge)
+static void limit_follow(struct keeper *keeper, const struct sale *sale)
 {
-	if (!gauge->known) {
-		if (sale->state == SALE_STATE_OPEN)
-			log_limited(&keeper->lost_rate, LOG_LEVEL_ERROR,
-			    "sale %s: Redis has lost its gate; nothing is sold "
-			    "until `flashgatectl sale open %s` makes it anew",
-			    sale->slug, sale->slug);
-		return;
-	}
-	if (gauge->epoch == sale->epoch && gauge->units != sale->stock)
-		stock_follow(keeper, sale, gauge);
+	struct err err = ERR_INIT;
+
+	if (keeper->gate_port.relimit(keeper->gate_port.ctx,
+		(struct gate_ref){sale->id, sale->epoch}, sale->per_customer,
+		deadline_in_ms(CALL_DEADLINE_MS), &err) != OUT_DONE)
+		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
+		    "sale %s: the gate does not know its new limit yet: %s",
+		    sale->slug, err.text);
 }
 
-static void gauge_read(struct keeper *keeper, const struct sale *sale)
+/* What the ledger says of stock and limit, and the gate does not know. */
+static void gate_follow(struct keeper *keeper, const struct sale *sale,
+    const struct gate_gauge *gauge)
 {
-	struct gate_gauge gauge;
+	if (!gauge->known || gauge->epoch != sale->epoch)
+		return;
+	if (gauge->units != sale->stock)
+		stock_follow(keeper, sale, gauge);
+	if (gauge->limit != sale->per_customer)
+		limit_follow(keeper, sale);
+}
+
+static void gauge_read(struct keeper *keeper, struct sale_entry *entry)
+{
 	struct err err = ERR_INIT;
 	enum outcome out;
 
-	out = keeper->gate_port.gauge(keeper->gate_port.ctx, sale->id,
-	    deadline_in_ms(CALL_DEADLINE_MS), &gauge, &err);
-	sale_table_gauge(keeper->table, sale->id, &gauge, out == OUT_DONE);
-	if (out == OUT_DONE)
-		gate_judge(keeper, sale, &gauge);
+	out = keeper->gate_port.gauge(keeper->gate_port.ctx, entry->sale.id,
+	    deadline_in_ms(CALL_DEADLINE_MS), &entry->gauge, &err);
+	entry->gauge_fresh = out == OUT_DONE;
+	sale_table_gauge(
+	    keeper->table, entry->sale.id, &entry->gauge, entry->gauge_fresh);
+	if (entry->gauge_fresh)
+		gate_follow(keeper, &entry->sale, &entry->gauge);
 	else
 		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
 		    "Redis did not answer the keeper: %s", err.text);
@@ -178,6 +205,8 @@ static void sale_look_after(
 		    memory_of(keeper, i, sale->id),
 		    deadline_in_ms(CALL_DEADLINE_MS), &counts, &err);
 		voided += counts.voided;
+		stats_count_by(&keeper->stats->voided, counts.voided);
+		stats_count_by(&keeper->stats->confirmed, counts.confirmed);
 	}
 	if (voided > 0)
 		log_notice(
@@ -189,33 +218,47 @@ static void sale_look_after(
 		    sale->slug, err.text);
 }
 
-/* A draft has no gate, a closed sale may still have leases to decide. */
-static bool has_gate(const struct sale *sale)
+/* A draft has no gate; a closed sale may still have leases to decide. */
+static bool has_leases(const struct sale *sale)
 {
-	return sale->epoch > 0 && sale->state != SALE_STATE_REBUILD;
+	return sale->state != SALE_STATE_REBUILD;
+}
+
+/* True when the sale is another one now: the table is to be read again. */
+static bool row_look_after(struct keeper *keeper, size_t i, bool reap)
+{
+	struct sale_entry entry;
+	bool changed;
+
+	if (!sale_table_row(keeper->table, i, &entry) || entry.sale.epoch == 0)
+		return false;
+	gauge_read(keeper, &entry);
+	changed = mending_look(keeper->mending, i, &entry);
+	if (!changed && reap && has_leases(&entry.sale))
+		sale_look_after(keeper, i, &entry.sale);
+	mending_audit(keeper->mending, i, &entry);
+	return changed;
 }
 
 static int64_t keeper_tick(void *ctx)
 {
 	struct keeper *keeper = ctx;
 	bool reap = mono_ns() >= keeper->reap_ns;
+	bool changed = false;
 	struct sale_table_head head;
-	struct sale_entry entry;
 
+	FAILPOINT(tick_begin);
 	sales_read(keeper);
 	if (!sale_table_head_read(keeper->table, &head))
 		return keeper->settings->keeper.refresh_ms;
-	for (size_t i = 0; i < head.n; i++) {
-		if (!sale_table_row(keeper->table, i, &entry) ||
-		    !has_gate(&entry.sale))
-			continue;
-		gauge_read(keeper, &entry.sale);
-		if (reap)
-			sale_look_after(keeper, i, &entry.sale);
-	}
+	for (size_t i = 0; i < head.n; i++)
+		changed = row_look_after(keeper, i, reap) || changed;
 	if (reap)
 		keeper->reap_ns =
 		    deadline_in_ms(keeper->settings->keeper.tick_ms);
+	/* The workers turn shoppers away until they know of a new gate. */
+	if (changed)
+		sales_read(keeper);
 	return keeper->settings->keeper.refresh_ms;
 }
 

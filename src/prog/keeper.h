@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the keeper does: reads the sales into the workers' table, reaps expired
- * claims, lets the gate follow a stock that grew.  Any number of keepers, on
+ * claims, lets the gate follow stock and limit, makes a lost gate anew, audits.
+ * Any number of keepers, on
  * any number of hosts, is safe.  Made in the master, opened in the child.
  */
 #ifndef PROG_KEEPER_H

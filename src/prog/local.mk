@@ -7,7 +7,9 @@ libprog_a_SOURCES = \
 	%reldir%/crew.c %reldir%/crew.h \
 	%reldir%/daemon.c %reldir%/daemon.h \
 	%reldir%/front.c %reldir%/front.h \
+	%reldir%/judge.c %reldir%/judge.h \
 	%reldir%/keeper.c %reldir%/keeper.h \
+	%reldir%/mending.c %reldir%/mending.h \
 	%reldir%/metrics.c %reldir%/metrics.h \
 	%reldir%/monitor.c %reldir%/monitor.h \
 	%reldir%/openmetrics.c %reldir%/openmetrics.h \
@@ -41,12 +43,14 @@ flashgatectl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 flashgatectl_SOURCES = \
 	%reldir%/ctl.c %reldir%/ctl.h \
 	%reldir%/ctl_commands.c \
+	%reldir%/ctl_doctor.c \
 	%reldir%/ctl_orders.c \
 	%reldir%/ctl_out.c \
 	%reldir%/ctl_reconcile.c \
 	%reldir%/ctl_reload.c \
 	%reldir%/ctl_sale.c \
 	%reldir%/ctl_schema.c \
+	%reldir%/ctl_terms.c \
 	%reldir%/ctl_state.c
 flashgatectl_LDADD = $(FLASHGATE_LIBS)
 

@@ -414,6 +414,56 @@ static void sales_put(const struct metrics *metrics, struct strbuf *out)
 		om_seconds(out, &age, NULL, 0, metrics->table_age_ns);
 }
 
+/* ---- the keeper ---------------------------------------------------------------------- */
+
+static void rebuilds_put(const struct keeper_stats *keeper, struct strbuf *out)
+{
+	const struct om_family rebuilds = COUNTER(
+	    "rebuilds", "Gates made anew by a keeper, by what was wrong.");
+	const struct om_family time = SECONDS("rebuild_duration_seconds",
+	    OM_HISTOGRAM, "Of these: from the first step to the last.");
+
+	om_head(out, &rebuilds);
+	for (int i = GATE_WELL + 1; i < GATE_TROUBLE_COUNT; i++) {
+		const struct om_label label = {
+		    "cause", gate_trouble_name((enum gate_trouble)i)};
+
+		om_int(out, &rebuilds, &label, 1, counted(keeper->rebuilds[i]));
+	}
+	om_head(out, &time);
+	om_histogram(out, &time, &keeper->rebuild);
+}
+
+static void keeper_put(const struct keeper_stats *keeper, struct strbuf *out)
+{
+	const struct {
+		struct om_family family;
+		uint64_t n;
+	} rows[] = {
+	    {COUNTER("rebuilds_failed",
+		 "Rebuilds of a gate that were begun and came to nothing."),
+		keeper->rebuilds_failed},
+	    {COUNTER("claims_voided",
+		 "Expired claims that were decided void: units back on sale."),
+		keeper->voided},
+	    {COUNTER("claims_confirmed",
+		 "Expired leases of claims that were sold."),
+		keeper->confirmed},
+	    {COUNTER("audits", "Audits of a sale that came to an end."),
+		keeper->audits},
+	    {COUNTER("leaks_found",
+		 "Units that an audit found without a home; must stay 0."),
+		keeper->leaks},
+	    {COUNTER("dup_homes_found", "Units that an audit found with more "
+					"than one home; must stay 0."),
+		keeper->dup_homes},
+	};
+
+	rebuilds_put(keeper, out);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		single(out, &rows[i].family, counted(rows[i].n));
+}
+
 void metrics_write(const struct metrics *metrics, struct strbuf *out)
 {
 	const struct om_family build =
@@ -429,6 +479,7 @@ void metrics_write(const struct metrics *metrics, struct strbuf *out)
 	children_put(metrics, out);
 	reloads_put(metrics->status, out);
 	pressure_put(metrics, out);
+	keeper_put(&metrics->keeper, out);
 	sales_put(metrics, out);
 	om_end(out);
 }

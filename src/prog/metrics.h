@@ -22,6 +22,7 @@ struct metrics {
 	const char *version;
 	const struct status *status;
 	struct stats stats; /* of all workers that ever were */
+	struct keeper_stats keeper; /* of all keepers */
 	struct metrics_group groups[POOL_GROUPS_MAX];
 	size_t ngroups;
 	struct sale_entry sales[SALE_TABLE_MAX];

@@ -65,6 +65,7 @@ struct settings {
 	struct {
 		settings_text address, database;
 		settings_text user, password;
+		settings_text keeper_user, keeper_password;
 		settings_text admin_user, admin_password;
 		int64_t connect_timeout_ms, statement_timeout_ms;
 	} mysql;
@@ -82,6 +83,7 @@ struct settings {
 		int64_t lease_ms;
 		int64_t tick_ms;
 		int64_t refresh_ms;
+		int64_t audit_ms; /* 0: never by itself */
 	} keeper;
 };
 

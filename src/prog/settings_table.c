@@ -237,9 +237,17 @@ const struct setting settings_table[] = {
     {"mysql", "user", SETTING_TEXT, AT(mysql.user), "flashgate", 0, 0, NULL,
 	true,
 	"Account of the server. It needs SELECT on sales and schema_version, "
-	"SELECT and INSERT on orders, and no more."},
+	"SELECT and INSERT on orders, SELECT and UPDATE (n) on barrier, and no "
+	"more."},
     {"mysql", "password", SETTING_SECRET, AT(mysql.password), "", 0, 0, NULL,
 	true, "Its password. The file must then not be readable for others."},
+    {"mysql", "keeper_user", SETTING_TEXT, AT(mysql.keeper_user), "", 0, 0,
+	NULL, true,
+	"Account of the keeper, which makes a lost gate anew: it also needs "
+	"UPDATE of (epoch, state) on sales and INSERT on audit. Empty: the "
+	"same as user, which then needs them."},
+    {"mysql", "keeper_password", SETTING_SECRET, AT(mysql.keeper_password), "",
+	0, 0, NULL, true, "Its password."},
     {"mysql", "admin_user", SETTING_TEXT, AT(mysql.admin_user), "", 0, 0, NULL,
 	true,
 	"Account of flashgatectl, which also changes sales and installs the "
@@ -290,6 +298,13 @@ const struct setting settings_table[] = {
 	NULL, true, "Pause between two looks for expired claims."},
     {"keeper", "refresh", SETTING_DURATION, AT(keeper.refresh_ms), "200ms", 20,
 	60000, NULL, true,
-	"Pause between two readings of the sales for the workers' table."},
+	"Pause between two readings of the sales for the workers' table, and "
+	"the longest that a lost gate goes unnoticed."},
+    {"keeper", "audit", SETTING_DURATION, AT(keeper.audit_ms), "60s", 0,
+	86400000, NULL, true,
+	"Pause between two audits, which count where every unit of an open "
+	"sale is. What has no home, or two, for longer than a claim may stay "
+	"undecided is counted, and the gate is made anew. 0: none but those of "
+	"flashgatectl reconcile."},
 };
 const size_t settings_table_n = ARRAY_LEN(settings_table);

@@ -18,6 +18,7 @@
 
 /* The name of the group whose children are workers. */
 #define SNAPSHOT_WORKERS "worker"
+#define SNAPSHOT_KEEPER  "keeper"
 
 /* What the monitor remembers, in its area: counters and peaks. */
 struct snapshot_memory {

@@ -16,6 +16,8 @@ const int64_t stats_bounds_ns[STATS_BUCKETS] = {100 * US, 250 * US, 500 * US,
     500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS};
 
 _Static_assert(sizeof(struct stats) % sizeof(uint64_t) == 0, "counters only");
+_Static_assert(
+    sizeof(struct keeper_stats) % sizeof(uint64_t) == 0, "counters only");
 
 static uint64_t load(const uint64_t *counter)
 {
@@ -35,6 +37,11 @@ static void add(uint64_t *counter, uint64_t n)
 void stats_count(uint64_t *counter)
 {
 	add(counter, 1);
+}
+
+void stats_count_by(uint64_t *counter, uint64_t n)
+{
+	add(counter, n);
 }
 
 const char *stats_route(size_t i)
@@ -102,6 +109,15 @@ void stats_add(struct stats *sum, const struct stats *from)
 	if (load(&from->rss_peak_bytes) > peak)
 		peak = load(&from->rss_peak_bytes);
 	sum->rss_peak_bytes = peak;
+}
+
+void stats_add_keeper(struct keeper_stats *sum, const struct keeper_stats *from)
+{
+	const uint64_t *in = (const uint64_t *)(const void *)from;
+	uint64_t *out = (uint64_t *)(void *)sum;
+
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*out); i++)
+		out[i] += load(&in[i]);
 }
 
 /* Web servers differ in how they can write it: nginx and Apache as seconds with

@@ -9,6 +9,7 @@
 #define PROG_STATS_H
 
 #include "sale/buy.h"
+#include "sale/mend.h"
 #include "sale/ports.h"
 #include "web/web.h"
 
@@ -17,7 +18,7 @@
 
 /* One more whenever a field of struct stats comes, goes or changes its meaning,
  * or a route or code changes its number: an upgrade then counts from 0. */
-#define STATS_LAYOUT  1
+#define STATS_LAYOUT  2
 
 #define STATS_ROUTES  16
 #define STATS_CLASSES 6 /* 0: nothing was sent, 1..5: 1xx..5xx */
@@ -49,6 +50,19 @@ struct stats {
 	uint64_t rss_peak_bytes; /* the highest, not a sum */
 };
 
+/* What a keeper counts, in the area of its own place. */
+struct keeper_stats {
+	uint64_t rebuilds[GATE_TROUBLE_COUNT]; /* done, by what was wrong */
+	uint64_t rebuilds_failed; /* begun, and not brought to the end */
+	struct stats_histogram rebuild; /* of those that were done */
+	uint64_t voided, confirmed; /* expired claims, by how they ended */
+	uint64_t audits; /* that came to an end */
+	uint64_t leaks; /* units found without a home */
+	uint64_t dup_homes; /* with more than one, or out of bounds */
+};
+_Static_assert(sizeof(struct keeper_stats) <= sizeof(struct stats),
+    "one size of area for all");
+
 /* Routes and codes by number; NULL behind the last.  Both begin with
  * "unknown", which also takes what has no number. */
 const char *stats_route(size_t i);
@@ -59,10 +73,13 @@ void stats_outcome(
     struct stats *stats, const struct web_outcome *outcome, size_t sent_bytes);
 void stats_observe(struct stats_histogram *histogram, int64_t ns);
 void stats_count(uint64_t *counter);
+void stats_count_by(uint64_t *counter, uint64_t n);
 void stats_rss(struct stats *stats);
 
 /* Reader: adds `from`, in shared memory, to `sum`. */
 void stats_add(struct stats *sum, const struct stats *from);
+void stats_add_keeper(
+    struct keeper_stats *sum, const struct keeper_stats *from);
 
 /*
  * How long a request waited before us: `sent` is the front end's own time when

@@ -4,6 +4,8 @@
 
 #include "prog/wire.h"
 #include "base/clock.h"
+#include "base/log.h"
+#include "prog/judge.h"
 
 #include <string.h>
 
@@ -28,18 +30,23 @@ struct gate *wire_gate(const struct settings *settings, struct err *err)
 struct ledger *wire_ledger(
     const struct settings *settings, enum wire_account account, struct err *err)
 {
-	bool admin =
-	    account == WIRE_ADMIN && settings->mysql.admin_user[0] != '\0';
 	struct ledger_conf conf = {
 	    .address = settings->mysql.address,
-	    .user = admin ? settings->mysql.admin_user : settings->mysql.user,
-	    .password = admin ? settings->mysql.admin_password
-			      : settings->mysql.password,
+	    .user = settings->mysql.user,
+	    .password = settings->mysql.password,
 	    .database = settings->mysql.database,
 	    .connect_timeout_ms = settings->mysql.connect_timeout_ms,
 	    .statement_timeout_ms = settings->mysql.statement_timeout_ms,
 	};
 
+	if (account == WIRE_ADMIN && settings->mysql.admin_user[0] != '\0') {
+		conf.user = settings->mysql.admin_user;
+		conf.password = settings->mysql.admin_password;
+	}
+	if (account == WIRE_KEEPER && settings->mysql.keeper_user[0] != '\0') {
+		conf.user = settings->mysql.keeper_user;
+		conf.password = settings->mysql.keeper_password;
+	}
 	return ledger_new(&conf, err);
 }
 
@@ -115,49 +122,113 @@ bool wire_token_keys(
 	return true;
 }
 
-static bool gate_judge(
-    const struct settings *settings, FILE *out, struct err *err)
+/* The functions are loaded by it. */
+static bool gate_good(struct gate *gate, const struct settings *settings,
+    FILE *out, struct err *err)
 {
 	int64_t deadline_ns = deadline_in_ms(CHECK_DEADLINE_MS);
-	struct gate *gate = wire_gate(settings, err);
 	char version[32] = "";
-	bool good;
+	bool good = gate_check(gate, deadline_ns, version, err) == OUT_DONE &&
+		    gate_load(gate, deadline_ns, err) == OUT_DONE;
 
-	if (gate == NULL)
-		return false;
-	good = gate_check(gate, deadline_ns, version, err) == OUT_DONE &&
-	       gate_load(gate, deadline_ns, err) == OUT_DONE;
 	if (good && out != NULL)
 		fprintf(out, "redis  %s  %s  ok\n", settings->redis.address,
 		    version);
 	if (!good)
 		err_wrap(err, "[redis] %s", settings->redis.address);
-	gate_free(&gate);
 	return good;
 }
 
-static bool ledger_judge(
-    const struct settings *settings, FILE *out, struct err *err)
+static bool ledger_good(struct ledger *ledger, const struct settings *settings,
+    FILE *out, struct err *err)
 {
-	int64_t deadline_ns = deadline_in_ms(CHECK_DEADLINE_MS);
-	struct ledger *ledger = wire_ledger(settings, WIRE_SERVER, err);
 	char version[64] = "";
-	bool good;
+	bool good = ledger_check(ledger, deadline_in_ms(CHECK_DEADLINE_MS),
+			version, err) == OUT_DONE;
 
-	if (ledger == NULL)
-		return false;
-	good = ledger_check(ledger, deadline_ns, version, err) == OUT_DONE;
 	if (good && out != NULL)
 		fprintf(out, "mysql  %s  %s  schema %d  ok\n",
 		    settings->mysql.address, version, LEDGER_SCHEMA_VERSION);
 	if (!good)
 		err_wrap(err, "[mysql] %s", settings->mysql.address);
-	ledger_free(&ledger);
 	return good;
+}
+
+/* A read-only server says no to both; the table's words are clearer, so they come
+ * first. */
+static bool barrier_good(struct ledger *ledger, struct err *err)
+{
+	if (ledger_check_barrier(
+		ledger, deadline_in_ms(CHECK_DEADLINE_MS), err) == OUT_DONE)
+		return true;
+	err_wrap(err, "[mysql] user: \"never lost\"");
+	return false;
+}
+
+static bool keeper_good(const struct settings *settings, struct err *err)
+{
+	struct ledger *ledger = wire_ledger(settings, WIRE_KEEPER, err);
+	bool good = ledger != NULL &&
+		    ledger_check_keeper(ledger,
+			deadline_in_ms(CHECK_DEADLINE_MS), err) == OUT_DONE;
+
+	ledger_free(&ledger);
+	if (!good)
+		err_wrap(err, "[mysql] keeper_user: \"never leaked\"");
+	return good;
+}
+
+static void finding_tell(const struct judge_finding *finding, FILE *out)
+{
+	char bytes[400];
+	struct strbuf text;
+
+	strbuf_init(&text, bytes, sizeof(bytes));
+	judge_finding_text(finding, &text);
+	if (out != NULL)
+		fprintf(out, "%-6s %-34s %-12s %s\n", finding->store,
+		    finding->name, finding->value,
+		    finding->good ? "ok" : bytes);
+	else if (!finding->good && finding->weight == JUDGE_REFUSE)
+		log_error("%s", bytes);
+	else if (!finding->good && finding->weight == JUDGE_WARN)
+		log_warning("%s", bytes);
+}
+
+/* All of them are said, not only the first. */
+static bool settings_good(
+    const struct judge_report *report, FILE *out, struct err *err)
+{
+	char bytes[400];
+	struct strbuf text;
+
+	for (size_t i = 0; i < report->n; i++)
+		finding_tell(&report->findings[i], out);
+	if (report->refused == 0)
+		return true;
+	strbuf_init(&text, bytes, sizeof(bytes));
+	for (size_t i = 0; i < report->n && text.n == 0; i++)
+		if (!report->findings[i].good &&
+		    report->findings[i].weight == JUDGE_REFUSE)
+			judge_finding_text(&report->findings[i], &text);
+	err_set(err, 0, "%s", bytes);
+	return false;
 }
 
 bool wire_check(const struct settings *settings, FILE *out, struct err *err)
 {
-	return gate_judge(settings, out, err) &&
-	       ledger_judge(settings, out, err);
+	struct gate *gate = wire_gate(settings, err);
+	struct ledger *ledger =
+	    gate != NULL ? wire_ledger(settings, WIRE_SERVER, err) : NULL;
+	struct judge_report report;
+	bool good;
+
+	good = ledger != NULL && gate_good(gate, settings, out, err) &&
+	       ledger_good(ledger, settings, out, err) &&
+	       judge_stores(settings, gate, ledger, &report, err) &&
+	       settings_good(&report, out, err) && barrier_good(ledger, err) &&
+	       keeper_good(settings, err);
+	ledger_free(&ledger);
+	gate_free(&gate);
+	return good;
 }

@@ -11,9 +11,10 @@
 #include "prog/settings.h"
 #include "web/token.h"
 
-/* Which database account: the server's, or the operator's. */
+/* Which database account: the workers', the keeper's, or the operator's. */
 enum wire_account {
 	WIRE_SERVER,
+	WIRE_KEEPER,
 	WIRE_ADMIN
 };
 

@@ -4,6 +4,7 @@
 
 #include "prog/worker.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "fcgi/fcgi.h"
 #include "prog/own_table.h"
@@ -378,6 +379,7 @@ static bool request_end(struct worker *worker, struct strv response,
 
 	pool_child_show_user(worker->child, customer_view(&outcome->who));
 	pool_child_phase(worker->child, PHASE_REPLY, mono_ns());
+	FAILPOINT(before_reply);
 	keep = fcgi_finish(worker->fcgi, response, keep);
 	taken_ns = mono_ns() - pool_child_request_ns(worker->child);
 	stats_observe(&worker->stats->request, taken_ns);
@@ -404,6 +406,7 @@ static enum pool_next worker_serve(void *ctx, int fd)
 	}
 	if (read == FCGI_READ_NONE)
 		return POOL_KEEP;
+	FAILPOINT(after_params);
 	worker->fd = fd;
 	request = request_of(worker->fcgi, read);
 	request_note(worker, &request);

@@ -5,6 +5,7 @@
 #include "rush/target.h"
 #include "base/bug.h"
 
+#include <errno.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -127,7 +128,10 @@ bool target_make(const struct target_ask *ask, char *out, struct err *err)
 	CURLU *url = curl_url();
 	bool good;
 
-	BUG_ON(url == NULL);
+	if (url == NULL) {
+		err_set(err, ENOMEM, "--url: out of memory");
+		return false;
+	}
 	if (!part_set(url, CURLUPART_URL, ask->url)) {
 		err_set(err, 0, "--url %.80s: not a URL", ask->url);
 		good = false;

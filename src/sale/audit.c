@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every unit's home, counted over bounded reads. */
+/*
+ * Every unit's home, counted over bounded reads.  One step is one read of one
+ * store, so that a keeper can reap between two of them.
+ */
 #include "config.h"
 
 #include "sale/audit.h"
@@ -9,8 +12,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define CHUNK         1000
-#define PASS_PAUSE_MS 100
+/* Of the gate: a page of so many keeps Redis from everybody else for less than
+ * a millisecond.  Of the ledger. */
+#define GATE_PAGE   200
+#define LEDGER_PAGE 1000
+
+/* Between two looks at what seems wrong. */
+#define PAUSE_MIN_MS 100
+#define PAUSE_MAX_MS 1000
 
 /* What one pass saw of a unit. */
 #define SEEN_FREE         1u
@@ -25,19 +34,31 @@ struct lease_note {
 	struct claim_id claim;
 };
 
-struct auditing {
+/* What the next step does. */
+enum audit_phase {
+	PHASE_GAUGE,
+	PHASE_FREE,
+	PHASE_LEASES,
+	PHASE_SOLD,
+	PHASE_JUDGE
+};
+
+struct audit {
 	const struct gate_port *gate;
 	const struct ledger_port *ledger;
-	const struct sale *sale;
+	const struct clock *clock;
+	struct sale sale; /* as it was at the beginning */
 	struct gate_ref ref;
-	int64_t deadline_ns;
-	struct audit_report *report;
-	struct err *err;
+	int64_t settle_ns, settled_ns; /* how long, and until when */
+	int64_t not_before_ns; /* of the next pass */
+	enum audit_phase phase;
+	uint64_t cursor; /* offset, cursor or unit: the page that comes next */
 	uint8_t *seen; /* [stock + 1], bits above */
 	uint8_t *fault; /* [stock + 1], enum unit_fault + 1, 0: fine */
 	struct lease_note *leases;
 	size_t nleases, lease_room;
-	uint64_t out_of_bounds;
+	uint64_t out_of_bounds, bounds_before;
+	struct audit_report report;
 };
 
 static const char *const fault_names[] = {
@@ -56,56 +77,93 @@ const char *unit_fault_name(enum unit_fault fault)
 	return fault_names[fault];
 }
 
+static const char *const home_names[] = {
+    [UNIT_HOME_NONE] = "none",
+    [UNIT_HOME_FREE] = "free",
+    [UNIT_HOME_LEASED] = "leased",
+    [UNIT_HOME_SOLD] = "sold",
+};
+_Static_assert(ARRAY_LEN(home_names) == UNIT_HOME_COUNT, "a name for each");
+
+const char *unit_home_name(enum unit_home home)
+{
+	return home_names[home];
+}
+
 bool audit_clean(const struct audit_report *report)
 {
 	return report->gauge.known && report->epoch_matches &&
 	       report->total_faults == 0;
 }
 
-static bool in_bounds(struct auditing *a, uint32_t unit)
+static bool in_bounds(struct audit *a, uint32_t unit)
 {
-	if (unit >= 1 && unit <= a->sale->stock)
+	if (unit >= 1 && unit <= a->sale.stock)
 		return true;
 	a->out_of_bounds++;
 	return false;
 }
 
-static enum outcome free_read(struct auditing *a)
+static void phase_set(struct audit *a, enum audit_phase phase)
 {
-	uint32_t units[CHUNK];
-	uint64_t offset = 0;
-	enum outcome out;
-	size_t n;
+	a->phase = phase;
+	a->cursor = 0;
+}
 
-	a->report->free = 0;
-	do {
-		out = a->gate->free_list(a->gate->ctx, a->ref, offset, CHUNK,
-		    a->deadline_ns, units, &n, a->err);
-		if (out != OUT_DONE)
-			return out;
-		for (size_t i = 0; i < n; i++) {
-			if (!in_bounds(a, units[i]))
-				continue;
-			if ((a->seen[units[i]] & SEEN_FREE) != 0)
-				a->seen[units[i]] |= SEEN_FREE_TWICE;
-			a->seen[units[i]] |= SEEN_FREE;
-		}
-		offset += n;
-	} while (n > 0);
-	a->report->free = offset;
+static enum outcome gauge_step(
+    struct audit *a, int64_t deadline_ns, struct err *err)
+{
+	enum outcome out = a->gate->gauge(
+	    a->gate->ctx, a->sale.id, deadline_ns, &a->report.gauge, err);
+
+	if (out != OUT_DONE)
+		return out;
+	a->bounds_before = a->out_of_bounds;
+	a->out_of_bounds = 0;
+	a->nleases = 0;
+	a->report.free = a->report.leased = a->report.sold = 0;
+	a->report.confirm_pending = 0;
+	memset(a->seen, 0, a->sale.stock + 1);
+	phase_set(a, PHASE_FREE);
 	return OUT_DONE;
 }
 
-static bool lease_note(struct auditing *a, const struct gate_lease *lease)
+static enum outcome free_step(
+    struct audit *a, int64_t deadline_ns, struct err *err)
+{
+	uint32_t units[GATE_PAGE];
+	enum outcome out;
+	size_t n;
+
+	out = a->gate->free_list(a->gate->ctx, a->ref, a->cursor, GATE_PAGE,
+	    deadline_ns, units, &n, err);
+	if (out != OUT_DONE)
+		return out;
+	for (size_t i = 0; i < n; i++) {
+		if (!in_bounds(a, units[i]))
+			continue;
+		if ((a->seen[units[i]] & SEEN_FREE) != 0)
+			a->seen[units[i]] |= SEEN_FREE_TWICE;
+		a->seen[units[i]] |= SEEN_FREE;
+	}
+	a->cursor += n;
+	a->report.free = a->cursor;
+	if (n == 0)
+		phase_set(a, PHASE_LEASES);
+	return OUT_DONE;
+}
+
+static bool lease_note(
+    struct audit *a, const struct gate_lease *lease, struct err *err)
 {
 	if (a->nleases == a->lease_room) {
-		size_t room = a->lease_room == 0 ? CHUNK : a->lease_room * 2;
+		size_t room =
+		    a->lease_room == 0 ? GATE_PAGE : a->lease_room * 2;
 		struct lease_note *grown =
 		    realloc(a->leases, room * sizeof(*grown));
 
 		if (grown == NULL) {
-			err_set(
-			    a->err, 0, "out of memory for %zu leases", room);
+			err_set(err, 0, "out of memory for %zu leases", room);
 			return false;
 		}
 		a->leases = grown;
@@ -126,41 +184,40 @@ static int by_unit(const void *a, const void *b)
 }
 
 /* A scan may show one lease twice; two claims on one unit are another matter. */
-static void leases_pair(struct auditing *a)
+static void leases_pair(struct audit *a)
 {
+	if (a->nleases > 0)
+		qsort(a->leases, a->nleases, sizeof(a->leases[0]), by_unit);
 	for (size_t i = 1; i < a->nleases; i++)
 		if (a->leases[i].unit == a->leases[i - 1].unit &&
 		    !claim_eq(&a->leases[i].claim, &a->leases[i - 1].claim))
 			a->seen[a->leases[i].unit] |= SEEN_LEASED_TWICE;
+	a->report.leased = a->nleases;
 }
 
-static enum outcome leases_read(struct auditing *a)
+static enum outcome leases_step(
+    struct audit *a, int64_t deadline_ns, struct err *err)
 {
-	static struct gate_lease page[2 * CHUNK]; /* large */
-	uint64_t cursor = 0;
+	static struct gate_lease page[GATE_PAGE]; /* large */
 	enum outcome out;
 	size_t n;
 
-	a->nleases = 0;
-	do {
-		out = a->gate->lease_scan(a->gate->ctx, a->ref, &cursor,
-		    ARRAY_LEN(page), a->deadline_ns, page, &n, a->err);
-		if (out != OUT_DONE)
-			return out;
-		for (size_t i = 0; i < n; i++)
-			if (in_bounds(a, page[i].unit) &&
-			    !lease_note(a, &page[i]))
-				return OUT_NOT_DONE;
-	} while (cursor != 0);
-	if (a->nleases > 0)
-		qsort(a->leases, a->nleases, sizeof(a->leases[0]), by_unit);
-	leases_pair(a);
-	a->report->leased = a->nleases;
+	out = a->gate->lease_scan(a->gate->ctx, a->ref, &a->cursor, GATE_PAGE,
+	    deadline_ns, page, &n, err);
+	if (out != OUT_DONE)
+		return out;
+	for (size_t i = 0; i < n; i++)
+		if (in_bounds(a, page[i].unit) && !lease_note(a, &page[i], err))
+			return OUT_NOT_DONE;
+	if (a->cursor == 0) {
+		leases_pair(a);
+		phase_set(a, PHASE_SOLD);
+	}
 	return OUT_DONE;
 }
 
 /* A sold unit may still be leased by the same claim: its confirm is on its way. */
-static void sold_note(struct auditing *a, const struct order *row)
+static void sold_note(struct audit *a, const struct order *row)
 {
 	struct lease_note key = {.unit = row->unit};
 	const struct lease_note *lease;
@@ -171,32 +228,30 @@ static void sold_note(struct auditing *a, const struct order *row)
 	lease = bsearch(&key, a->leases, a->nleases, sizeof(key), by_unit);
 	BUG_ON(lease == NULL);
 	if (claim_eq(&lease->claim, &row->claim))
-		a->report->confirm_pending++;
+		a->report.confirm_pending++;
 	else
 		a->seen[row->unit] |= SEEN_ELSEWHERE;
 }
 
-static enum outcome sold_read(struct auditing *a)
+static enum outcome sold_step(
+    struct audit *a, int64_t deadline_ns, struct err *err)
 {
-	static struct order rows[CHUNK]; /* large */
-	uint32_t after = 0;
+	static struct order rows[LEDGER_PAGE]; /* large */
 	enum outcome out;
 	size_t n;
 
-	a->report->sold = 0;
-	a->report->confirm_pending = 0;
-	do {
-		out = a->ledger->sold_after(a->ledger->ctx, a->sale->id, after,
-		    a->deadline_ns, rows, CHUNK, &n, a->err);
-		if (out != OUT_DONE)
-			return out;
-		for (size_t i = 0; i < n; i++) {
-			after = rows[i].unit;
-			if (in_bounds(a, rows[i].unit))
-				sold_note(a, &rows[i]);
-		}
-		a->report->sold += n;
-	} while (n > 0);
+	out = a->ledger->sold_after(a->ledger->ctx, a->sale.id,
+	    (uint32_t)a->cursor, deadline_ns, rows, LEDGER_PAGE, &n, err);
+	if (out != OUT_DONE)
+		return out;
+	for (size_t i = 0; i < n; i++) {
+		a->cursor = rows[i].unit;
+		if (in_bounds(a, rows[i].unit))
+			sold_note(a, &rows[i]);
+	}
+	a->report.sold += n;
+	if (n == 0)
+		phase_set(a, PHASE_JUDGE);
 	return OUT_DONE;
 }
 
@@ -218,39 +273,6 @@ static uint8_t fault_of(unsigned seen)
 	return 0;
 }
 
-/* Looks once; a fault stays only if the passes before saw the same one. */
-static enum outcome pass(struct auditing *a, uint64_t *standing)
-{
-	bool first = a->report->passes++ == 0;
-	uint64_t bounds_before = a->out_of_bounds;
-	enum outcome out;
-
-	memset(a->seen, 0, a->sale->stock + 1);
-	a->out_of_bounds = 0;
-	out = a->gate->gauge(a->gate->ctx, a->sale->id, a->deadline_ns,
-	    &a->report->gauge, a->err);
-	if (out == OUT_DONE)
-		out = free_read(a);
-	if (out == OUT_DONE)
-		out = leases_read(a);
-	if (out == OUT_DONE)
-		out = sold_read(a);
-	if (out != OUT_DONE)
-		return out;
-	if (!first && bounds_before < a->out_of_bounds)
-		a->out_of_bounds = bounds_before;
-	*standing = a->out_of_bounds;
-	for (uint32_t unit = 1; unit <= a->sale->stock; unit++) {
-		uint8_t now = fault_of(a->seen[unit]);
-
-		if (!first && now != a->fault[unit])
-			now = 0;
-		a->fault[unit] = now;
-		*standing += now != 0;
-	}
-	return OUT_DONE;
-}
-
 static void finding_add(
     struct audit_report *report, uint32_t unit, enum unit_fault fault)
 {
@@ -261,23 +283,170 @@ static void finding_add(
 		    (struct unit_finding){unit, fault};
 }
 
-static void findings_tell(struct auditing *a)
+static void findings_tell(struct audit *a)
 {
-	for (uint32_t unit = 1; unit <= a->sale->stock; unit++)
+	for (uint32_t unit = 1; unit <= a->sale.stock; unit++)
 		if (a->fault[unit] != 0)
-			finding_add(a->report, unit,
+			finding_add(&a->report, unit,
 			    (enum unit_fault)(a->fault[unit] - 1));
-	a->report->faults[UNIT_OUT_OF_BOUNDS] = a->out_of_bounds;
-	a->report->total_faults += a->out_of_bounds;
-	a->report->epoch_matches =
-	    a->report->gauge.known && a->report->gauge.epoch == a->sale->epoch;
+	a->report.faults[UNIT_OUT_OF_BOUNDS] = a->out_of_bounds;
+	a->report.total_faults += a->out_of_bounds;
+	a->report.epoch_matches =
+	    a->report.gauge.known && a->report.gauge.epoch == a->sale.epoch;
+}
+
+/* A fault stays only if every pass before saw the same one. */
+static uint64_t faults_stand(struct audit *a)
+{
+	bool first = a->report.passes++ == 0;
+	uint64_t standing;
+
+	if (!first && a->bounds_before < a->out_of_bounds)
+		a->out_of_bounds = a->bounds_before;
+	standing = a->out_of_bounds;
+	for (uint32_t unit = 1; unit <= a->sale.stock; unit++) {
+		uint8_t now = fault_of(a->seen[unit]);
+
+		if (!first && now != a->fault[unit])
+			now = 0;
+		a->fault[unit] = now;
+		standing += now != 0;
+	}
+	return standing;
+}
+
+static int64_t pause_ns(const struct audit *a)
+{
+	int64_t pause = a->settle_ns / 20;
+
+	if (pause < PAUSE_MIN_MS * NS_PER_MS)
+		return PAUSE_MIN_MS * NS_PER_MS;
+	return pause < PAUSE_MAX_MS * NS_PER_MS ? pause
+						: PAUSE_MAX_MS * NS_PER_MS;
+}
+
+static int64_t now_ns(const struct audit *a)
+{
+	return a->clock->mono_ns(a->clock->ctx);
+}
+
+static enum audit_state pass_judge(struct audit *a)
+{
+	if (faults_stand(a) == 0 || now_ns(a) >= a->settled_ns) {
+		findings_tell(a);
+		return AUDIT_DONE;
+	}
+	a->not_before_ns = now_ns(a) + pause_ns(a);
+	phase_set(a, PHASE_GAUGE);
+	return AUDIT_PAUSED;
+}
+
+enum outcome audit_step(struct audit *a, int64_t deadline_ns,
+    enum audit_state *state, struct err *err)
+{
+	enum outcome out = OUT_DONE;
+
+	*state = AUDIT_MORE;
+	switch (a->phase) {
+	case PHASE_GAUGE:
+		if (now_ns(a) < a->not_before_ns)
+			*state = AUDIT_PAUSED;
+		else
+			out = gauge_step(a, deadline_ns, err);
+		break;
+	case PHASE_FREE:
+		out = free_step(a, deadline_ns, err);
+		break;
+	case PHASE_LEASES:
+		out = leases_step(a, deadline_ns, err);
+		break;
+	case PHASE_SOLD:
+		out = sold_step(a, deadline_ns, err);
+		break;
+	case PHASE_JUDGE:
+		*state = pass_judge(a);
+		break;
+	}
+	return out;
+}
+
+struct audit *audit_new(const struct gate_port *gate,
+    const struct ledger_port *ledger, const struct clock *clock,
+    const struct sale *sale, int64_t settle_ms, struct err *err)
+{
+	struct audit *a = calloc(1, sizeof(*a));
+
+	if (a != NULL) {
+		a->seen = calloc(sale->stock + 1, 1);
+		a->fault = calloc(sale->stock + 1, 1);
+	}
+	if (a == NULL || a->seen == NULL || a->fault == NULL) {
+		err_set(err, 0, "out of memory for %u units", sale->stock);
+		audit_free(&a);
+		return NULL;
+	}
+	a->gate = gate;
+	a->ledger = ledger;
+	a->clock = clock;
+	a->sale = *sale;
+	a->ref = (struct gate_ref){sale->id, sale->epoch};
+	a->settle_ns = settle_ms * NS_PER_MS;
+	a->settled_ns = now_ns(a) + a->settle_ns;
+	return a;
+}
+
+void audit_free(struct audit **audit)
+{
+	struct audit *a = *audit;
+
+	*audit = NULL;
+	if (a == NULL)
+		return;
+	free(a->seen);
+	free(a->fault);
+	free(a->leases);
+	free(a);
+}
+
+const struct audit_report *audit_report(const struct audit *a)
+{
+	return &a->report;
+}
+
+const struct sale *audit_sale(const struct audit *a)
+{
+	return &a->sale;
+}
+
+enum unit_home audit_home(const struct audit *a, uint32_t unit)
+{
+	BUG_ON(unit < 1 || unit > a->sale.stock);
+	if ((a->seen[unit] & SEEN_SOLD) != 0)
+		return UNIT_HOME_SOLD;
+	if ((a->seen[unit] & SEEN_LEASED) != 0)
+		return UNIT_HOME_LEASED;
+	return (a->seen[unit] & SEEN_FREE) != 0 ? UNIT_HOME_FREE
+						: UNIT_HOME_NONE;
 }
 
 static void pause_ms(int64_t ms)
 {
-	struct timespec ts = {0, (long)(ms * NS_PER_MS)};
+	struct timespec ts = {ms / 1000, (long)(ms % 1000 * NS_PER_MS)};
 
 	clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL);
+}
+
+enum outcome audit_run(struct audit *a, int64_t deadline_ns, struct err *err)
+{
+	enum audit_state state = AUDIT_MORE;
+	enum outcome out = OUT_DONE;
+
+	while (out == OUT_DONE && state != AUDIT_DONE) {
+		if (state == AUDIT_PAUSED)
+			pause_ms(PAUSE_MIN_MS);
+		out = audit_step(a, deadline_ns, &state, err);
+	}
+	return out;
 }
 
 enum outcome sale_audit(const struct gate_port *gate,
@@ -285,34 +454,15 @@ enum outcome sale_audit(const struct gate_port *gate,
     int64_t settle_ms, int64_t deadline_ns, struct audit_report *report,
     struct err *err)
 {
-	struct auditing a = {.gate = gate,
-	    .ledger = ledger,
-	    .sale = sale,
-	    .ref = {sale->id, sale->epoch},
-	    .deadline_ns = deadline_ns,
-	    .report = report,
-	    .err = err};
-	int64_t settled_ns = mono_ns() + settle_ms * NS_PER_MS;
-	enum outcome out = OUT_NOT_DONE;
-	uint64_t standing = 0;
+	struct audit *a =
+	    audit_new(gate, ledger, &clock_system, sale, settle_ms, err);
+	enum outcome out;
 
 	memset(report, 0, sizeof(*report));
-	a.seen = calloc(sale->stock + 1, 1);
-	a.fault = calloc(sale->stock + 1, 1);
-	if (a.seen == NULL || a.fault == NULL) {
-		err_set(err, 0, "out of memory for %u units", sale->stock);
-	} else {
-		out = pass(&a, &standing);
-		while (
-		    out == OUT_DONE && standing > 0 && mono_ns() < settled_ns) {
-			pause_ms(PASS_PAUSE_MS);
-			out = pass(&a, &standing);
-		}
-		if (out == OUT_DONE)
-			findings_tell(&a);
-	}
-	free(a.seen);
-	free(a.fault);
-	free(a.leases);
+	if (a == NULL)
+		return OUT_NOT_DONE;
+	out = audit_run(a, deadline_ns, err);
+	*report = *audit_report(a);
+	audit_free(&a);
 	return out;
 }

@@ -8,6 +8,7 @@
 #ifndef SALE_AUDIT_H
 #define SALE_AUDIT_H
 
+#include "base/clock.h"
 #include "sale/ports.h"
 
 enum unit_fault {
@@ -44,10 +45,47 @@ struct audit_report {
 /* True when every unit has exactly one home. */
 bool audit_clean(const struct audit_report *report);
 
+/* The one home of a unit that is well; of others, the most binding one. */
+enum unit_home {
+	UNIT_HOME_NONE,
+	UNIT_HOME_FREE,
+	UNIT_HOME_LEASED,
+	UNIT_HOME_SOLD,
+	UNIT_HOME_COUNT
+};
+
+const char *unit_home_name(enum unit_home home);
+
 /*
- * `settle_ms`: how long a finding must stand before it is believed (looked at
- * again every so often meanwhile).
+ * An audit under way.  `settle_ms`: how long a finding must stand, pass after
+ * pass, before it is believed.  Ports and clock are borrowed; `sale` is copied,
+ * and when it changes its epoch or stock the audit is worth nothing any more.
+ * NULL: out of memory.
  */
+struct audit;
+struct audit *audit_new(const struct gate_port *gate,
+    const struct ledger_port *ledger, const struct clock *clock,
+    const struct sale *sale, int64_t settle_ms, struct err *err) ATTR_MUSTUSE;
+void audit_free(struct audit **audit);
+const struct sale *audit_sale(const struct audit *audit);
+
+enum audit_state {
+	AUDIT_MORE, /* go on at once */
+	AUDIT_PAUSED, /* go on a little later */
+	AUDIT_DONE /* the report is complete */
+};
+/* One bounded read of one store.  After anything but DONE the same step may be
+ * tried again. */
+enum outcome audit_step(struct audit *audit, int64_t deadline_ns,
+    enum audit_state *state, struct err *err);
+/* All steps, with the pauses between them. */
+enum outcome audit_run(
+    struct audit *audit, int64_t deadline_ns, struct err *err);
+const struct audit_report *audit_report(const struct audit *audit);
+/* Where the last pass saw the unit. */
+enum unit_home audit_home(const struct audit *audit, uint32_t unit);
+
+/* The three above in one. */
 enum outcome sale_audit(const struct gate_port *gate,
     const struct ledger_port *ledger, const struct sale *sale,
     int64_t settle_ms, int64_t deadline_ns, struct audit_report *report,

@@ -19,6 +19,8 @@
 
 #include "sale/buy_int.h"
 #include "base/bug.h"
+#include "base/failpoint.h"
+#include "base/mutant.h"
 
 /*
  * How long after `closes` an insert that passed the guard just before may
@@ -240,6 +242,8 @@ static enum step claim_answered(struct buying *b)
 	case GATE_LIMIT:
 		return STEP_LOOK_UP;
 	case GATE_SOFT:
+		if (MUTANT(gone_while_leased))
+			return buy_answer(b, VERDICT_SOLD_OUT);
 		return b->ticket.slots_held > 0
 			   ? STEP_LOOK_UP
 			   : buy_answer(b, VERDICT_TRY_AGAIN);
@@ -248,6 +252,8 @@ static enum step claim_answered(struct buying *b)
 	case GATE_EPOCH:
 		return claim_resync(b);
 	case GATE_NO_SALE:
+		if (MUTANT(empty_sold_out))
+			return buy_answer(b, VERDICT_SOLD_OUT);
 		/* An empty Redis is not "sold out". */
 		buy_event_note(b, BUY_EVENT_GATE_LOST);
 		err_set(&b->result->err, 0,
@@ -300,6 +306,8 @@ static enum step step_look_up(struct buying *b)
 		return buy_limit_reached(b, rows, n);
 	switch (b->ticket.answer) {
 	case GATE_LIMIT:
+		if (MUTANT(limit_from_lease))
+			return buy_limit_reached(b, rows, n);
 		return buy_answer(b, VERDICT_IN_PROGRESS);
 	case GATE_GONE:
 		return gone(b);
@@ -342,6 +350,18 @@ void buy_order_fill(const struct buying *b, struct order *order)
 	memcpy(order->ref, b->purchase->ref, sizeof(order->ref));
 }
 
+static enum step step_confirm(struct buying *b)
+{
+	const struct gate_port *gate = b->buyer->gate;
+
+	FAILPOINT(before_confirm);
+	gate->confirm(gate->ctx, buy_gate_ref(b), buy_claim(b), b->ticket.unit);
+	if (MUTANT(confirm_early))
+		gate->flush(gate->ctx);
+	FAILPOINT(after_confirm);
+	return buy_answer(b, VERDICT_CREATED);
+}
+
 static enum step step_record(struct buying *b)
 {
 	const struct ledger_port *ledger = b->buyer->ledger;
@@ -353,6 +373,8 @@ static enum step step_record(struct buying *b)
 	if (buy_now_ns(b) - b->claimed_ns > b->buyer->lease_ms * NS_PER_MS / 2)
 		return buy_answer(b, VERDICT_TRY_AGAIN);
 	buy_order_fill(b, order);
+	if (MUTANT(confirm_early))
+		(void)step_confirm(b);
 	/* A second time: after UNKNOWN it is the same insert, which waits for
 	 * its twin and then clashes; after NOT_DONE it is the one retry. */
 	for (int tries = 0; tries < 2 && out != OUT_DONE; tries++) {
@@ -363,10 +385,15 @@ static enum step step_record(struct buying *b)
 			buy_event_note(b, BUY_EVENT_AMBIGUOUS);
 		}
 	}
+	if (MUTANT(give_back) && out == OUT_UNKNOWN)
+		buy_release(b, GATE_RELEASE_VOID);
+	if (MUTANT(early_yes) && out == OUT_UNKNOWN)
+		return buy_answer(b, VERDICT_CREATED);
 	if (out != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
 	switch (record) {
 	case LEDGER_RECORDED:
+		FAILPOINT(after_commit);
 		return STEP_CONFIRM;
 	case LEDGER_FENCED:
 		return STEP_FENCED;
@@ -374,14 +401,6 @@ static enum step step_record(struct buying *b)
 		return STEP_CLASH;
 	}
 	BUG("no such record answer");
-}
-
-static enum step step_confirm(struct buying *b)
-{
-	const struct gate_port *gate = b->buyer->gate;
-
-	gate->confirm(gate->ctx, buy_gate_ref(b), buy_claim(b), b->ticket.unit);
-	return buy_answer(b, VERDICT_CREATED);
 }
 
 /* ---- fenced: the guard refused --------------------------------------------------- */

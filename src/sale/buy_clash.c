@@ -8,9 +8,9 @@
 #include "config.h"
 
 #include "sale/buy_int.h"
+#include "base/mutant.h"
 
-static enum step release(
-    struct buying *b, enum gate_release why, enum step then)
+void buy_release(struct buying *b, enum gate_release why)
 {
 	const struct gate_port *gate = b->buyer->gate;
 	struct err ignored = ERR_INIT;
@@ -18,6 +18,12 @@ static enum step release(
 	/* If it fails, the lease stays, and the keeper does the same. */
 	(void)gate->release(gate->ctx, buy_gate_ref(b), buy_claim(b),
 	    &b->purchase->customer, why, buy_gate_deadline(b), &ignored);
+}
+
+static enum step release(
+    struct buying *b, enum gate_release why, enum step then)
+{
+	buy_release(b, why);
 	return then;
 }
 
@@ -79,6 +85,11 @@ static enum step clash_unit(struct buying *b, const struct order *owner)
 {
 	const struct gate_port *gate = b->buyer->gate;
 
+	if (MUTANT(no_heal)) {
+		gate->confirm(
+		    gate->ctx, buy_gate_ref(b), buy_claim(b), b->ticket.unit);
+		return buy_answer(b, VERDICT_TRY_AGAIN);
+	}
 	buy_event_note(b, BUY_EVENT_HEALED);
 	if (gate->heal(gate->ctx, buy_gate_ref(b), buy_claim(b),
 		&b->purchase->customer, owner, buy_gate_deadline(b),
@@ -110,7 +121,7 @@ static enum step clash_slot(
 		return buy_answer(b, VERDICT_UNAVAILABLE);
 	if (row.status == ORDER_SOLD)
 		return clash_own_sold(b, &row, &row);
-	(void)release(b, GATE_RELEASE_VOID, STEP_ANSWER);
+	buy_release(b, GATE_RELEASE_VOID);
 	if (gate->own(gate->ctx, buy_gate_ref(b), rows, n, buy_gate_deadline(b),
 		&b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
@@ -134,6 +145,9 @@ enum step buy_step_clash(struct buying *b)
 	size_t n;
 
 	_Static_assert(CLAIM_ATTEMPTS <= SALE_PER_CUSTOMER_MAX, "rows[] fits");
+	if (MUTANT(clash_pushes_back))
+		return release(
+		    b, GATE_RELEASE_VOID, buy_answer(b, VERDICT_UNAVAILABLE));
 	buy_chain_make(b, CLAIM_ATTEMPTS);
 	if (ledger->find(ledger->ctx, b->chain.id, CLAIM_ATTEMPTS,
 		b->purchase->deadline_ns, rows, &n,

@@ -61,6 +61,9 @@ enum step buy_replay(struct buying *b, const struct order *row);
 enum step buy_limit_reached(
     struct buying *b, const struct order *rows, size_t n);
 
+/* The unit of our claim goes back; the claim's row was read. */
+void buy_release(struct buying *b, enum gate_release why);
+
 enum step buy_step_clash(struct buying *b);
 
 #endif

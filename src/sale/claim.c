@@ -4,6 +4,7 @@
 
 #include "sale/buy.h"
 #include "base/bug.h"
+#include "base/mutant.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -24,11 +25,13 @@ struct claim_id claim_id_make(const struct sale *sale,
 	input[n++] = (uint8_t)attempt;
 	input[n++] = who->n;
 	memcpy(input + n, who->text, who->n);
-	n += who->n;
+	if (!MUTANT(claim_no_customer))
+		n += who->n;
 	input[n++] = key.p != NULL;
 	if (key.n > 0)
 		memcpy(input + n, key.p, key.n);
-	n += key.n;
+	if (!MUTANT(claim_no_key))
+		n += key.n;
 	BUG_ON(HMAC(EVP_sha256(), sale->claim_key, SALE_KEY_BYTES, input, n,
 		   mac, &mac_n) == NULL);
 	BUG_ON(mac_n < CLAIM_BYTES);

@@ -163,7 +163,30 @@ static enum outcome fault_discard(
 {
 	struct fault_plan *plan = ctx;
 
-	return plan->gate->discard(plan->gate->ctx, ref, deadline_ns, err);
+	FAULTY(FAULT_GATE_DISCARD,
+	    plan->gate->discard(plan->gate->ctx, ref, deadline_ns, err));
+}
+
+static enum outcome fault_free_list(void *ctx, struct gate_ref ref,
+    uint64_t offset, size_t max, int64_t deadline_ns, uint32_t *units,
+    size_t *n, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_FREE_LIST, plan->gate->free_list(plan->gate->ctx, ref,
+				      offset, max, deadline_ns, units, n, err));
+}
+
+static enum outcome fault_lease_scan(void *ctx, struct gate_ref ref,
+    uint64_t *cursor, size_t max, int64_t deadline_ns, struct gate_lease *out,
+    size_t *n, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_LEASE_SCAN, plan->gate->lease_scan(plan->gate->ctx, ref,
+				       cursor, max, deadline_ns, out, n, err));
 }
 
 static enum outcome fault_ready(void *ctx, int64_t deadline_ns, struct err *err)
@@ -240,13 +263,13 @@ static enum outcome fault_sale(void *ctx, struct sale_id id,
 }
 
 static enum outcome fault_epoch_begin(void *ctx, const struct sale *seen,
-    int64_t deadline_ns, bool *won, struct err *err)
+    enum sale_state during, int64_t deadline_ns, bool *won, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
 	FAULTY(FAULT_LEDGER_EPOCH_BEGIN,
 	    plan->ledger->epoch_begin(
-		plan->ledger->ctx, seen, deadline_ns, won, err));
+		plan->ledger->ctx, seen, during, deadline_ns, won, err));
 }
 
 static enum outcome fault_epoch_end(void *ctx, struct sale_id id,
@@ -266,8 +289,9 @@ static enum outcome fault_sold_after(void *ctx, struct sale_id sale,
 {
 	struct fault_plan *plan = ctx;
 
-	return plan->ledger->sold_after(
-	    plan->ledger->ctx, sale, after, deadline_ns, out, max, n, err);
+	FAULTY(FAULT_LEDGER_SOLD_AFTER,
+	    plan->ledger->sold_after(
+		plan->ledger->ctx, sale, after, deadline_ns, out, max, n, err));
 }
 
 struct gate_port fault_gate_port(struct fault_plan *plan)
@@ -285,6 +309,8 @@ struct gate_port fault_gate_port(struct fault_plan *plan)
 	    .own = fault_own,
 	    .publish = fault_publish,
 	    .discard = fault_discard,
+	    .free_list = fault_free_list,
+	    .lease_scan = fault_lease_scan,
 	    .ctx = plan,
 	};
 }

@@ -281,7 +281,7 @@ static enum outcome ledger_sold_after(void *ctx, struct sale_id sale,
 }
 
 static enum outcome ledger_epoch_begin(void *ctx, const struct sale *seen,
-    int64_t deadline_ns, bool *won, struct err *err)
+    enum sale_state during, int64_t deadline_ns, bool *won, struct err *err)
 {
 	struct sale *sale = sale_of(ctx, seen->id);
 
@@ -291,7 +291,7 @@ static enum outcome ledger_epoch_begin(void *ctx, const struct sale *seen,
 	       sale->state == seen->state;
 	if (*won) {
 		sale->epoch++;
-		sale->state = SALE_STATE_REBUILD;
+		sale->state = during;
 	}
 	return OUT_DONE;
 }

@@ -109,6 +109,10 @@ struct gate_gauge {
 	uint32_t limit;
 	uint64_t free;
 	uint64_t leased;
+	/* What was noticed of this generation since it was published. */
+	uint32_t forgot; /* times that it did not know a sold order */
+	uint32_t dropped; /* tokens thrown away: no numbers, or above units */
+	bool restarted; /* by another run of the server, or another server */
 };
 
 /* What a rebuild has put into a new epoch. */
@@ -177,7 +181,9 @@ struct gate_port {
 	/*
 	 * Makes `ref` the sale's gate.  NOT_DONE when a later epoch already is,
 	 * and when the gate does not have all that was seeded any more: a wipe
-	 * between two calls must not become a gate with units missing.
+	 * between two calls must not become a gate with units missing.  DONE
+	 * and no change when it is published already (its answer was lost): it
+	 * sells, its stock may be another, and it has noted things since.
 	 */
 	enum outcome (*publish)(void *ctx, struct gate_ref ref,
 	    const struct gate_seeded *seeded, int64_t deadline_ns,
@@ -187,7 +193,9 @@ struct gate_port {
 	    int64_t deadline_ns, struct err *err);
 
 	/*
-	 * More stock: units meta.units+1 .. units go to the free list.
+	 * More stock: units meta.units+1 .. units go to the free list, except
+	 * those that shrink() marked as away: such a mark ends, and the unit
+	 * comes back when the claim that has it is released, or is sold.
 	 * Idempotent; bounded to 1000 units a call: `*done` says up to where.
 	 */
 	enum outcome (*grow)(void *ctx, struct gate_ref ref, uint32_t units,
@@ -195,22 +203,26 @@ struct gate_port {
 	/*
 	 * Less stock: takes the units above `units` out of the free list, from
 	 * the highest number down, at most 64 a call.  `*done` is how many
-	 * units the gate has now.  One that is leased is let go when it is
-	 * returned.
+	 * units the gate has now.  One that is not in the list (leased, or
+	 * sold since) is marked as away.  When it is returned while it is above
+	 * the stock, it is let go and its mark ends: then grow() has it again.
 	 */
 	enum outcome (*shrink)(void *ctx, struct gate_ref ref, uint32_t units,
 	    int64_t deadline_ns, uint32_t *done, struct err *err);
+	/* Another limit per customer, from the next claim on. */
+	enum outcome (*relimit)(void *ctx, struct gate_ref ref, uint32_t limit,
+	    int64_t deadline_ns, struct err *err);
 
 	/* For the report: the free list from `offset` on. */
 	enum outcome (*free_list)(void *ctx, struct gate_ref ref,
 	    uint64_t offset, size_t max /* <= 1000 */, int64_t deadline_ns,
 	    uint32_t *units, size_t *n, struct err *err);
 	/* For the report: a cursor over every lease, 0 to start, 0 at the end.
-	 * May show a lease twice, misses none that stays. */
+	 * May show a lease twice, misses none that stays.  NOT_DONE or UNKNOWN
+	 * when more than `max` leases share one deadline. */
 	enum outcome (*lease_scan)(void *ctx, struct gate_ref ref,
-	    uint64_t *cursor, size_t max /* room, >= 1000 */,
-	    int64_t deadline_ns, struct gate_lease *out, size_t *n,
-	    struct err *err);
+	    uint64_t *cursor, size_t max /* 1..1000 */, int64_t deadline_ns,
+	    struct gate_lease *out, size_t *n, struct err *err);
 	void *ctx;
 };
 
@@ -242,6 +254,12 @@ struct ledger_port {
 	 */
 	enum outcome (*void_claims)(void *ctx, const struct order *claims,
 	    size_t n, int64_t deadline_ns, struct err *err);
+	/*
+	 * The next three are asked for the sake of an answer: a row that they
+	 * give out is there for good, whatever becomes of the server; where
+	 * that is not known, they are not DONE.  (InnoDB shows a commit before
+	 * it is on disk.)
+	 */
 	/* Rows by claim, in any order; at most 100 claims. */
 	enum outcome (*find)(void *ctx, const struct claim_id *claims, size_t n,
 	    int64_t deadline_ns, struct order *out, size_t *found,
@@ -267,12 +285,13 @@ struct ledger_port {
 	    size_t *n, struct err *err);
 
 	/*
-	 * Epoch and state as in `seen` -> epoch + 1 and state rebuild, if they
-	 * still are so; waits for inserts that hold the row.  *won is false when
-	 * somebody else was first.
+	 * Epoch and state as in `seen` -> epoch + 1 and state `during` (rebuild,
+	 * or paused), if they still are so; waits for inserts that hold the row.
+	 * *won is false when somebody else was first.
 	 */
 	enum outcome (*epoch_begin)(void *ctx, const struct sale *seen,
-	    int64_t deadline_ns, bool *won, struct err *err);
+	    enum sale_state during, int64_t deadline_ns, bool *won,
+	    struct err *err);
 	/* State rebuild -> `state`, if the epoch still is `epoch`. */
 	enum outcome (*epoch_end)(void *ctx, struct sale_id sale,
 	    uint32_t epoch, enum sale_state state, int64_t deadline_ns,

@@ -6,6 +6,8 @@
 #include "config.h"
 
 #include "sale/reap.h"
+#include "base/failpoint.h"
+#include "base/mutant.h"
 
 /* Beyond the lease by our own clock: the gate's must have been set back. */
 #define BACKSTOP_MS 2000
@@ -98,12 +100,15 @@ static bool settle_one(struct round *round, const struct gate_lease *lease,
 		round->counts->confirmed++;
 		return true;
 	}
+	if (FAILPOINT_ERR(reap_before_release, round->err))
+		return false;
 	if (gate->release(gate->ctx, round->ref, &lease->claim,
 		&lease->customer,
 		row->status == ORDER_SOLD ? GATE_RELEASE_ELSEWHERE
 					  : GATE_RELEASE_VOID,
 		round->deadline_ns, round->err) != OUT_DONE)
 		return false;
+	FAILPOINT(reap_after_release);
 	round->counts->voided++;
 	return true;
 }
@@ -123,12 +128,16 @@ static enum outcome settle_all(struct round *round)
 	    rows, &found, round->err);
 	if (out != OUT_DONE)
 		return out;
+	FAILPOINT(reap_after_read);
 	for (size_t i = 0; i < round->n; i++) {
 		const struct order *row = NULL;
 
 		for (size_t k = 0; k < found && row == NULL; k++)
 			if (claim_eq(&rows[k].claim, &claims[i]))
 				row = &rows[k];
+		if ((MUTANT(reaper_no_void) && row == NULL) ||
+		    MUTANT(reaper_blind))
+			row = &(const struct order){.status = ORDER_VOID};
 		if (row == NULL || !settle_one(round, &round->lease[i], row))
 			round->counts->skipped++;
 	}
@@ -155,8 +164,11 @@ enum outcome sale_reap(const struct reaper *reaper, struct gate_ref ref,
 	counts->expired = (uint32_t)round.n;
 	if (round.n == 0)
 		return OUT_DONE;
+	FAILPOINT(reap_after_list);
 	/* Even if no void could be written, rows may be there to be read. */
-	(void)void_all(&round);
+	if (!MUTANT(reaper_no_void) && !MUTANT(reaper_blind))
+		(void)void_all(&round);
+	FAILPOINT(reap_after_void);
 	out = settle_all(&round);
 	reaper->gate->flush(reaper->gate->ctx);
 	if (out != OUT_DONE)

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "sale/rebuild.h"
+#include "base/failpoint.h"
+#include "base/mutant.h"
 
 #define CHUNK 1000
 
@@ -32,6 +34,7 @@ static enum outcome seed_flush(struct rebuilding *r)
 	    r->deadline_ns, r->err);
 	if (out == OUT_DONE)
 		r->result->units_free += (uint32_t)r->nfree;
+	FAILPOINT(rebuild_mid_push);
 	r->nfree = 0;
 	return out;
 }
@@ -61,7 +64,8 @@ static enum outcome page_apply(
 	    r->gate->own(r->gate->ctx, r->ref, rows, n, r->deadline_ns, r->err);
 
 	for (size_t i = 0; i < n && out == OUT_DONE; i++) {
-		out = seed_range(r, *after + 1, rows[i].unit - 1);
+		out = seed_range(
+		    r, *after + 1, rows[i].unit - !MUTANT(rebuild_sells_sold));
 		*after = rows[i].unit;
 	}
 	r->result->units_sold += (uint32_t)n;
@@ -95,11 +99,46 @@ static enum outcome gate_publish(struct rebuilding *r)
 	    .owners = r->result->units_sold};
 	enum outcome out = OUT_UNKNOWN;
 
+	FAILPOINT(rebuild_before_publish);
 	/* Idempotent: an unknown outcome is asked again. */
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
 		out = r->gate->publish(
 		    r->gate->ctx, r->ref, &seeded, r->deadline_ns, r->err);
+	FAILPOINT(rebuild_after_publish);
 	return out;
+}
+
+/*
+ * Nobody reads the old keys any more: of what was published before, and of what
+ * rebuilders that died on the way have left.  Bounded, and no loss when it
+ * fails: the next rebuild looks as far back.
+ */
+#define DISCARD_BACK 8
+
+static void old_discard(struct rebuilding *r, uint32_t published)
+{
+	uint32_t epoch = published;
+	struct err ignored = ERR_INIT;
+
+	if (r->ref.epoch - epoch > DISCARD_BACK)
+		epoch = r->ref.epoch - DISCARD_BACK;
+	for (; epoch < r->ref.epoch; epoch++)
+		(void)r->gate->discard(r->gate->ctx,
+		    (struct gate_ref){r->ref.sale, epoch}, r->deadline_ns,
+		    &ignored);
+}
+
+/* The oldest epoch whose keys may be there. */
+static uint32_t published_before(struct rebuilding *r, const struct sale *seen)
+{
+	struct gate_gauge gauge;
+	struct err ignored = ERR_INIT;
+
+	if (r->gate->gauge(r->gate->ctx, seen->id, r->deadline_ns, &gauge,
+		&ignored) == OUT_DONE &&
+	    gauge.known && gauge.epoch >= 1 && gauge.epoch < seen->epoch)
+		return gauge.epoch;
+	return seen->epoch >= 1 ? seen->epoch : 1;
 }
 
 /* Stock and limit may have changed between the caller's reading and the fence. */
@@ -122,7 +161,6 @@ enum outcome sale_rebuild(const struct gate_port *gate,
     enum sale_state state, int64_t deadline_ns, rebuild_progress_fn *progress,
     void *progress_ctx, struct rebuild_result *result, struct err *err)
 {
-	struct gate_ref old = {sale->id, sale->epoch};
 	struct rebuilding r = {.gate = gate,
 	    .ledger = ledger,
 	    .sale = *sale,
@@ -132,16 +170,21 @@ enum outcome sale_rebuild(const struct gate_port *gate,
 	    .progress_ctx = progress_ctx,
 	    .result = result,
 	    .err = err};
-	struct err ignored = ERR_INIT;
+	/* Nothing is sold in either; what is paused stays so if we die. */
+	enum sale_state during =
+	    state == SALE_STATE_PAUSED ? SALE_STATE_PAUSED : SALE_STATE_REBUILD;
+	uint32_t before;
 	enum outcome out;
 
 	memset(result, 0, sizeof(*result));
 	/* From here on no insert of an older epoch can appear. */
 	out = ledger->epoch_begin(
-	    ledger->ctx, sale, deadline_ns, &result->won, err);
+	    ledger->ctx, sale, during, deadline_ns, &result->won, err);
 	if (out != OUT_DONE || !result->won)
 		return out;
+	FAILPOINT(rebuild_after_bump);
 	result->epoch = r.ref.epoch;
+	before = published_before(&r, sale);
 	out = sale_reread(&r);
 	/* Keys of a number that was used before a restore would be poison. */
 	if (out == OUT_DONE)
@@ -150,11 +193,11 @@ enum outcome sale_rebuild(const struct gate_port *gate,
 		out = units_seed(&r);
 	if (out == OUT_DONE)
 		out = gate_publish(&r);
-	if (out == OUT_DONE)
+	if (out == OUT_DONE && during != state)
 		out = ledger->epoch_end(ledger->ctx, sale->id, r.ref.epoch,
 		    state, deadline_ns, &result->won, err);
-	/* Nobody reads the old keys any more; the next rebuild tries again. */
-	if (out == OUT_DONE && old.epoch > 0)
-		(void)gate->discard(gate->ctx, old, deadline_ns, &ignored);
+	FAILPOINT(rebuild_after_open);
+	if (out == OUT_DONE)
+		old_discard(&r, before);
 	return out;
 }

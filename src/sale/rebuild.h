@@ -3,8 +3,8 @@
  * Makes a sale's gate from the ledger under the next epoch: fence first (the
  * epoch in the ledger, which waits for running inserts), then the free list
  * from what is not sold, then the owners' slots, meta last, old keys unlinked.
- * A rebuilder that dies leaves only keys that nobody can see.  Used by
- * `flashgatectl sale open`; keeper and operator processes.
+ * A rebuilder that dies leaves only keys that nobody can see.  Keeper (through
+ * sale/mend.h) and operator processes.
  */
 #ifndef SALE_REBUILD_H
 #define SALE_REBUILD_H
@@ -23,8 +23,8 @@ typedef void rebuild_progress_fn(
     void *ctx, uint32_t units_done, uint32_t units_total);
 
 /*
- * `state` is what the sale is to be afterwards (open or paused).  `sale` is as
- * just read from the ledger.
+ * `state` is what the sale is to be afterwards: open, or paused, which it then is
+ * all the time.  `sale` is as just read from the ledger.
  */
 enum outcome sale_rebuild(const struct gate_port *gate,
     const struct ledger_port *ledger, const struct sale *sale,

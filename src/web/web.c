@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "web/web.h"
+#include "base/failpoint.h"
 #include "web/body.h"
 #include "web/exchange.h"
 #include "web/identity.h"
@@ -127,6 +128,7 @@ static void exchange_run(struct exchange *x)
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
 		if (!steps[i](x))
 			return;
+	FAILPOINT(after_auth);
 	x->hit.route->run(x);
 }
 

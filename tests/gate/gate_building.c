@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "rig.h"
+#include "sale/gate_scene.h"
 
 #include <stdio.h>
 
@@ -117,16 +118,19 @@ START_TEST(test_publish_goes_only_forward)
 	    OUT_NOT_DONE);
 	ASSERT_SAYS("epoch 10 is in use");
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 10);
-	/* The one whose answer was lost is asked for again. */
+	/* The one whose answer was lost is asked for again: what was noticed
+	 * of it, and by which run of the server it was made, stands. */
+	rig_do(&rig, "HSET {fg:5}:meta dropped 3 run_id another");
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10),
 		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).dropped, 3);
+	ck_assert(rig_gauge(&rig).restarted);
 	/* What somebody left in meta does not get into the next one. */
-	rig_do(&rig, "HSET {fg:5}:meta dropped 3");
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11),
 		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
-	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 4);
+	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 5);
 	rig_close(&rig);
 }
 END_TEST
@@ -262,6 +266,16 @@ START_TEST(test_shrink)
 }
 END_TEST
 
+START_TEST(test_scene)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	gate_scene_play(&rig.port, (size_t)_i, SOON);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(test_shrink_in_bounded_steps)
 {
 	struct rig rig;
@@ -303,6 +317,6 @@ TESTS_MAIN("gate-building", UNIT("rebuild", test_rebuild),
     UNIT("seed-in-use", test_a_gate_in_use_is_not_seeded),
     UNIT("seed-twice", test_seed_twice_is_once),
     UNIT("batches", test_largest_batches), UNIT("grow", test_grow),
-    UNIT("shrink", test_shrink),
+    UNIT("shrink", test_shrink), UNIT_TABLE("scene", test_scene, GATE_SCENES),
     UNIT("shrink-steps", test_shrink_in_bounded_steps),
     UNIT("stock-nowhere", test_stock_of_no_gate))

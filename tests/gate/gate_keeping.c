@@ -136,6 +136,108 @@ START_TEST(test_gauge)
 }
 END_TEST
 
+/* Whatever shows that this generation has lost history is kept in its meta, so
+ * that any keeper sees it and the next generation begins without. */
+START_TEST(test_gauge_shows_what_was_noticed)
+{
+	struct order owner = {.claim = rig_id(77),
+	    .status = ORDER_SOLD,
+	    .unit = 1,
+	    .slot = 1,
+	    .customer = rig_who("eve")};
+	struct claim_id id = rig_id(10);
+	struct customer ann = rig_who("ann");
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 5, 1);
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 0);
+	rig_claim(&rig, "ann", 10);
+	ASSERT_OUT(
+	    rig.port.heal(rig.port.ctx, ref, &id, &ann, &owner, SOON, &err),
+	    OUT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 1);
+	owner.slot = 2;
+	ASSERT_OUT(
+	    rig.port.own(rig.port.ctx, ref, &owner, 1, SOON, &err), OUT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 2);
+	rig_claim(&rig, "bob", 20);
+	rig_release(&rig, "bob", 20, GATE_RELEASE_VOID);
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 2);
+	rig_claim(&rig, "bob", 21);
+	rig_release(&rig, "bob", 21, GATE_RELEASE_ELSEWHERE);
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 3);
+	/* What happens to an older generation says nothing of this one. */
+	rig_sale(&rig, epoch(2), 5, 1);
+	rig_release(&rig, "bob", 21, GATE_RELEASE_ELSEWHERE);
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 0);
+	rig_do(&rig, "LPUSH {fg:5}:2:free 6 x");
+	rig_do(&rig, "FCALL fg_claim_v1 5 {fg:5}:meta {fg:5}:2:free "
+		     "{fg:5}:2:lease {fg:5}:2:rec {fg:5}:2:slot 2 cid who");
+	ck_assert_uint_eq(rig_gauge(&rig).dropped, 2);
+	rig_close(&rig);
+}
+END_TEST
+
+/* Another run of the server: whatever it has kept, it may have lost the rest. */
+START_TEST(test_gauge_shows_another_run)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 5, 1);
+	ck_assert(!rig_gauge(&rig).restarted);
+	rig_do(&rig, "HSET {fg:5}:meta run_id 0123456789abcdef");
+	ck_assert(rig_gauge(&rig).restarted);
+	/* Published by somebody who could not know it: nothing to compare. */
+	rig_do(&rig, "HSET {fg:5}:meta run_id %s", "");
+	ck_assert(!rig_gauge(&rig).restarted);
+	rig_do(&rig, "HDEL {fg:5}:meta run_id");
+	ck_assert(!rig_gauge(&rig).restarted);
+	rig_close(&rig);
+}
+END_TEST
+
+/* A key that is not what we made it: as good as lost. */
+START_TEST(test_gauge_of_a_key_of_another_type)
+{
+	static const char *const keys[] = {
+	    "meta", "1:free", "1:lease", "1:rec", "1:slot"};
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 5, 1);
+	rig_claim(&rig, "ann", 10);
+	ck_assert(rig_gauge(&rig).known);
+	rig_do(&rig, "SET {fg:5}:%s x", keys[_i]);
+	ck_assert(!rig_gauge(&rig).known);
+	rig_close(&rig);
+}
+END_TEST
+
+START_TEST(test_relimit)
+{
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 5, 1);
+	rig_claim(&rig, "ann", 10);
+	ASSERT_ANSWER(rig_claim(&rig, "ann", 11), GATE_LIMIT);
+	ASSERT_OUT(
+	    rig.port.relimit(rig.port.ctx, ref, 2, SOON, &err), OUT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).limit, 2);
+	ASSERT_TICKET(rig_claim(&rig, "ann", 11), GATE_TAKEN, 2, 2);
+	ASSERT_OUT(
+	    rig.port.relimit(rig.port.ctx, ref, 1, SOON, &err), OUT_DONE);
+	ASSERT_ANSWER(rig_claim(&rig, "ann", 12), GATE_LIMIT);
+	ASSERT_OUT(rig.port.relimit(rig.port.ctx, epoch(2), 3, SOON, &err),
+	    OUT_NOT_DONE);
+	rig_close(&rig);
+}
+END_TEST
+
 /* ---- the report's lists -------------------------------------------------- */
 
 START_TEST(test_free_list)
@@ -257,5 +359,9 @@ END_TEST
 TESTS_MAIN("gate-keeping", UNIT("leases", test_leases_oldest_first),
     UNIT("lease-expires", test_lease_runs_out_by_the_servers_clock),
     UNIT("lease-lost", test_lease_of_a_lost_record), UNIT("gauge", test_gauge),
-    UNIT("free-list", test_free_list), UNIT("lease-scan", test_lease_scan),
+    UNIT("gauge-noticed", test_gauge_shows_what_was_noticed),
+    UNIT("gauge-run", test_gauge_shows_another_run),
+    UNIT_TABLE("gauge-type", test_gauge_of_a_key_of_another_type, 5),
+    UNIT("relimit", test_relimit), UNIT("free-list", test_free_list),
+    UNIT("lease-scan", test_lease_scan),
     UNIT("lease-scan-pages", test_lease_scan_pages))

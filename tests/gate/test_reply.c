@@ -210,8 +210,8 @@ END_TEST
 START_TEST(test_status_and_gauge)
 {
 	static const char ok[] = "*2\r\n$2\r\nOK\r\n:5\r\n";
-	static const char gauge_ok[] =
-	    "*6\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n";
+	static const char gauge_ok[] = "*9\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:"
+				       "4\r\n:5\r\n:6\r\n:7\r\n:1\r\n";
 	static const char epoch[] = "*2\r\n$5\r\nEPOCH\r\n:6\r\n";
 	static const char lost[] = "*1\r\n$6\r\nNOSALE\r\n";
 	struct gate_status status;
@@ -232,6 +232,9 @@ START_TEST(test_status_and_gauge)
 	ck_assert_uint_eq(gauge.limit, 3);
 	ck_assert_uint_eq(gauge.free, 4);
 	ck_assert_uint_eq(gauge.leased, 5);
+	ck_assert_uint_eq(gauge.forgot, 6);
+	ck_assert_uint_eq(gauge.dropped, 7);
+	ck_assert(gauge.restarted);
 	freeReplyObject(reply);
 	reply = parsed(epoch, sizeof(epoch) - 1);
 	ck_assert(gate_reply_gauge(reply, &gauge, &elsewhere));

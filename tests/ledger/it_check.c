@@ -19,13 +19,18 @@ static struct ledger *as_root(void)
 	    .user = "root", .password = "", .database = database});
 }
 
-static const char *schema_file(void)
+/* All that sql/ has, in order. */
+static void schema_install(struct ledger *ledger)
 {
-	static char path[512];
+	static const char *const names[] = {"001-schema", "002-barrier"};
+	char path[512];
 
-	snprintf(
-	    path, sizeof(path), "%s/sql/001-schema.sql", getenv("top_srcdir"));
-	return path;
+	_Static_assert(ARRAY_LEN(names) == LEDGER_SCHEMA_VERSION, "all");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/sql/%s.sql",
+		    getenv("top_srcdir"), names[i]);
+		ck_done(ledger_schema_apply(ledger, path, &why));
+	}
 }
 
 static struct ledger *begin(bool schema)
@@ -38,7 +43,7 @@ static struct ledger *begin(bool schema)
 	it_sql(root, "USE %s", database);
 	ledger = as_root();
 	if (schema)
-		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		schema_install(ledger);
 	return ledger;
 }
 
@@ -61,14 +66,16 @@ START_TEST(test_install_again_and_again)
 	ck_refused(OUT_NOT_DONE, "flashgatectl schema install",
 	    ledger_check(ledger, SOON, version, &why));
 	for (int i = 0; i < 3; i++) {
-		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		schema_install(ledger);
 		ck_done(ledger_schema_version(ledger, &have, &why));
 		ck_assert_uint_eq(have, LEDGER_SCHEMA_VERSION);
 	}
 	ck_done(ledger_check(ledger, SOON, version, &why));
 	ck_assert_ptr_nonnull(strstr(version, "MariaDB"));
+	ck_assert_int_eq(it_number(root, "SELECT COUNT(*) FROM schema_version"),
+	    LEDGER_SCHEMA_VERSION);
 	ck_assert_int_eq(
-	    it_number(root, "SELECT COUNT(*) FROM schema_version"), 1);
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	end(ledger);
 }
 END_TEST
@@ -81,9 +88,12 @@ START_TEST(test_install_finishes_what_was_begun)
 
 	it_sql(root, "DROP TABLE schema_version");
 	it_sql(root, "DROP TABLE orders");
+	it_sql(root, "DELETE FROM barrier WHERE id > 7");
 	ck_done(ledger_schema_version(ledger, &have, &why));
 	ck_assert_uint_eq(have, 0);
-	ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+	schema_install(ledger);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	ck_done(ledger_check(ledger, SOON, version, &why));
 	end(ledger);
 }
@@ -96,21 +106,21 @@ static const struct file_case {
 	enum outcome out;
 	int64_t left; /* rows of t afterwards; -1: no such table */
 } files[] = {
-    {"002-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
+    {"003-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
     {"more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
     {"0-more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
-    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
-	"002-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
-    {"002-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
-	"002-more.sql:3: syntax error", OUT_NOT_DONE, 0},
-    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
+    {"003-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
+	"003-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
+    {"003-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
+	"003-more.sql:3: syntax error", OUT_NOT_DONE, 0},
+    {"003-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
 	"did not record its number", OUT_NOT_DONE, 1},
-    {"002-more.sql",
+    {"003-more.sql",
 	"-- It's a; test\nCREATE TABLE t (a TEXT); # ;\n"
 	"INSERT t VALUES (';'), ('it''s;') /* ; */;\n"
-	"INSERT IGNORE INTO schema_version (version) VALUES (2);\n",
+	"INSERT IGNORE INTO schema_version (version) VALUES (3);\n",
 	"", OUT_DONE, 2},
-    {"002-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
+    {"003-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
 };
 
 START_TEST(test_schema_files)
@@ -166,9 +176,13 @@ static const struct spoiled_case {
 	"UNIQUE (sale_id, customer, slot)"},
     {"ALTER TABLE orders ENGINE=MyISAM", "orders is not InnoDB"},
     {"ALTER TABLE sales ENGINE=Aria", "sales is not InnoDB"},
+    {"ALTER TABLE barrier ENGINE=MEMORY", "barrier is not InnoDB"},
+    {"DELETE FROM schema_version WHERE version > 1",
+	"flashgatectl schema upgrade"},
     {"ALTER TABLE orders MODIFY customer VARCHAR(64) NULL",
 	"orders.customer is not VARBINARY"},
-    {"UPDATE schema_version SET version = 2", "install the newer flashgate"},
+    {"INSERT INTO schema_version (version) VALUES (3)",
+	"install the newer flashgate"},
     {"DELETE FROM schema_version", "flashgatectl schema install"},
     {"DROP TABLE schema_version", "flashgatectl schema install"},
     {"DROP TABLE orders", "orders is not InnoDB"},
@@ -232,32 +246,31 @@ START_TEST(test_session_is_set_up)
 }
 END_TEST
 
-START_TEST(test_settings_are_judged)
+START_TEST(test_settings_are_read)
 {
-	struct ledger_setting settings[LEDGER_SETTINGS_MAX];
 	struct ledger *ledger = it_ledger();
-	size_t n = 0, flush = LEDGER_SETTINGS_MAX;
+	char value[LEDGER_VALUE_MAX];
+	bool found = false;
+	uint32_t wide = 0;
 
 	root = it_root();
 	for (int safe = 0; safe <= 1; safe++) {
 		it_sql(root, "SET GLOBAL innodb_flush_log_at_trx_commit = %d",
 		    safe);
-		ck_done(ledger_settings(ledger, SOON, settings, &n, &why));
-		for (size_t i = 0; i < n; i++)
-			if (strcmp(settings[i].name,
-				"innodb_flush_log_at_trx_commit") == 0)
-				flush = i;
-		ck_assert_uint_lt(flush, n);
-		ck_assert(settings[flush].fatal);
-		ck_assert_int_eq(settings[flush].good, safe);
-		ck_assert_str_eq(settings[flush].value, safe ? "1" : "0");
+		ck_done(
+		    ledger_variable(ledger, "innodb_flush_log_at_trx_commit",
+			false, SOON, value, &found, &why));
+		ck_assert(found);
+		ck_assert_str_eq(value, safe ? "1" : "0");
 	}
-	/* This server writes no binary log: its settings do not matter. */
-	for (size_t i = 0; i < n; i++) {
-		ck_assert_str_ne(settings[i].name, "sync_binlog");
-		ck_assert_msg(settings[i].good, "%s is %s", settings[i].name,
-		    settings[i].value);
-	}
+	ck_done(ledger_variable(
+	    ledger, "sql_mode", true, SOON, value, &found, &why));
+	ck_assert(found);
+	ck_assert_msg(strstr(value, "STRICT_ALL_TABLES") != NULL, "%s", value);
+	ck_done(ledger_variable(
+	    ledger, "no_such_setting", false, SOON, value, &found, &why));
+	ck_assert(!found);
+	ck_done(ledger_wide_grants(ledger, SOON, &wide, &why));
 	mysql_close(root);
 	ledger_free(&ledger);
 }
@@ -325,6 +338,8 @@ static const struct grant_case {
 } denied[] = {
     {"fg_app", "change-me-1", "UPDATE orders SET status = 'cancelled'"},
     {"fg_app", "change-me-1", "DELETE FROM orders"},
+    {"fg_app", "change-me-1", "DELETE FROM barrier"},
+    {"fg_app", "change-me-1", "UPDATE barrier SET id = 70"},
     {"fg_app", "change-me-1", "UPDATE sales SET stock = 1"},
     {"fg_app", "change-me-1", "UPDATE sales SET state = 'open'"},
     {"fg_app", "change-me-1", "INSERT INTO audit VALUES ()"},
@@ -370,15 +385,16 @@ START_TEST(test_rebuild_needs_the_keeper)
 	root = it_root();
 	sale = it_sale(root);
 	ck_refused(OUT_NOT_DONE, "grant",
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD,
+		SOON, &won, &why));
 	ck_refused(OUT_NOT_DONE, "grant",
 	    port.epoch_end(
 		port.ctx, sale.id, 1, SALE_STATE_OPEN, SOON, &won, &why));
 	/* A missing grant does not cost the connection. */
 	ck_assert_ptr_nonnull(app->conn.mysql);
 	port = ledger_port(keeper);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(won);
 	ck_done(port.epoch_end(
 	    port.ctx, sale.id, 2, SALE_STATE_OPEN, SOON, &won, &why));
@@ -393,7 +409,7 @@ START_TEST(test_admin_may_install)
 {
 	struct ledger *admin = it_admin();
 
-	ck_done(ledger_schema_apply(admin, schema_file(), &why));
+	schema_install(admin);
 	ck_done(ledger_check(admin, SOON, version, &why));
 	ledger_free(&admin);
 }
@@ -406,7 +422,7 @@ IT_PART(part_check, UNIT("install", test_install_again_and_again),
     UNIT("check-columns", test_check_goes_by_columns),
     UNIT("check-app", test_check_as_application),
     UNIT("session", test_session_is_set_up),
-    UNIT("settings", test_settings_are_judged),
+    UNIT("settings", test_settings_are_read),
     UNIT_TABLE("foreign-row", test_foreign_row, ARRAY_LEN(foreign)),
     UNIT_TABLE("denied", test_denied, ARRAY_LEN(denied)),
     UNIT("rebuild-grants", test_rebuild_needs_the_keeper),

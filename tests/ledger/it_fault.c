@@ -452,7 +452,8 @@ START_TEST(test_too_late_is_not_sent)
 	ck_refused(OUT_NOT_DONE, "no time left",
 	    port.find(port.ctx, &order.claim, 1, past_ns, &got, &n, &why));
 	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), past_ns, &won, &why));
+	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD,
+		past_ns, &won, &why));
 	ck_assert_uint_eq(proxy->packets, before);
 	ck_assert_uint_eq(proxy->connections, 1);
 	end();

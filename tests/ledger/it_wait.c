@@ -50,8 +50,8 @@ static void *run_epoch_begin(void *arg)
 	struct it_job *job = arg;
 	struct ledger_port port = ledger_port(job->ledger);
 
-	job->out =
-	    port.epoch_begin(port.ctx, &job->sale, SOON, &job->won, &job->err);
+	job->out = port.epoch_begin(port.ctx, &job->sale, SALE_STATE_REBUILD,
+	    SOON, &job->won, &job->err);
 	return NULL;
 }
 
@@ -138,26 +138,26 @@ START_TEST(test_epoch_has_one_winner)
 
 	begin();
 	port = ledger_port(ledger);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(won);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(!won);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 7), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 7), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(!won);
 	/* The epoch is right, but the sale was closed since it was read. */
 	it_sql(
 	    root, "UPDATE sales SET state = 'closed' WHERE id = %u", sale.id.v);
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 2), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 2), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(!won);
 	it_sql(root, "UPDATE sales SET state = 'rebuild' WHERE id = %u",
 	    sale.id.v);
 	/* A rebuild that was overtaken must not open the sale. */
-	ck_done(
-	    port.epoch_begin(port.ctx, it_seen(&sale, 2), SOON, &won, &why));
+	ck_done(port.epoch_begin(
+	    port.ctx, it_seen(&sale, 2), SALE_STATE_REBUILD, SOON, &won, &why));
 	ck_assert(won);
 	ck_done(port.epoch_end(
 	    port.ctx, sale.id, 2, SALE_STATE_OPEN, SOON, &won, &why));

@@ -32,7 +32,7 @@ for flag in $(./flashgate --help | sed -n 's/^  -\(.\), --\([a-z]*\).*/\1:\2/p')
 done
 ./flashgatectl --help | sed -n 's/^  \([a-z][a-z ]*[a-z]\)\( [A-Z+].*\)* *$/\1/p' |
     sort -u >"$work/commands"
-is "$(grep -c . "$work/commands")" 16 "flashgatectl --help lists its commands"
+is "$(grep -c . "$work/commands")" 19 "flashgatectl --help lists its commands"
 while IFS= read -r command; do
 	like "$(grep "^\.It Ic $command" "$top_srcdir/man/flashgatectl.8")" \
 	    "Ic $command" "flashgatectl(8) has $command"

@@ -2,7 +2,7 @@
 SALE_TEST_LIBS = libsale.a libsalemem.a libsale.a libbase.a \
 	$(CHECK_LIBS) $(CRYPTO_LIBS)
 
-unit_tests += %reldir%/test_sale %reldir%/test_buy
+unit_tests += %reldir%/test_sale %reldir%/test_buy %reldir%/test_mend
 %canon_reldir%_test_sale_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_sale_SOURCES = %reldir%/test_sale.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_sale_LDADD = $(SALE_TEST_LIBS)
@@ -14,3 +14,12 @@ unit_tests += %reldir%/test_twins
 %canon_reldir%_test_twins_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_twins_SOURCES = %reldir%/test_twins.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_twins_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_mend_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_mend_SOURCES = %reldir%/test_mend.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_mend_LDADD = $(SALE_TEST_LIBS)
+
+unit_tests += %reldir%/test_mem_gate
+%canon_reldir%_test_mem_gate_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_mem_gate_SOURCES = %reldir%/test_mem_gate.c \
+	%reldir%/gate_scene.c %reldir%/gate_scene.h
+%canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)

@@ -151,8 +151,8 @@ static void scene_rebuilding(struct world *w)
 	struct err err;
 	bool won;
 
-	ck_assert_int_eq(w->ledger.epoch_begin(
-			     w->ledger.ctx, &w->sale, INT64_MAX, &won, &err),
+	ck_assert_int_eq(w->ledger.epoch_begin(w->ledger.ctx, &w->sale,
+			     SALE_STATE_REBUILD, INT64_MAX, &won, &err),
 	    OUT_DONE);
 	ck_assert(won);
 }

@@ -50,6 +50,12 @@ START_TEST(test_sale)
 }
 END_TEST
 
+#define GAUGE(known_, epoch_, units_, limit_, free_, leased_)      \
+	{                                                          \
+		.known = known_, .epoch = epoch_, .units = units_, \
+		.limit = limit_, .free = free_, .leased = leased_  \
+	}
+
 /* Seconds relative to now; 0: no bound. */
 static const struct {
 	enum sale_state state;
@@ -59,20 +65,22 @@ static const struct {
 	const char *word;
 	int left; /* -1: null */
 } states[] = {
-    {SALE_STATE_OPEN, -9, 9, {true, 3, 100, 1, 7, 0}, true, "open", 7},
-    {SALE_STATE_OPEN, 0, 0, {true, 3, 100, 1, 7, 0}, true, "open", 7},
-    {SALE_STATE_OPEN, 9, 0, {true, 3, 100, 1, 100, 0}, true, "upcoming", 100},
-    {SALE_STATE_OPEN, -9, -1, {true, 3, 100, 1, 7, 0}, true, "ended", 7},
-    {SALE_STATE_CLOSED, -9, 9, {true, 3, 100, 1, 0, 0}, true, "ended", 0},
-    {SALE_STATE_PAUSED, -9, 9, {true, 3, 100, 1, 0, 0}, true, "paused", 0},
-    {SALE_STATE_REBUILD, -9, 9, {false, 0, 0, 0, 0, 0}, true, "rebuilding", -1},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(true, 3, 100, 1, 7, 0), true, "open", 7},
+    {SALE_STATE_OPEN, 0, 0, GAUGE(true, 3, 100, 1, 7, 0), true, "open", 7},
+    {SALE_STATE_OPEN, 9, 0, GAUGE(true, 3, 100, 1, 100, 0), true, "upcoming",
+	100},
+    {SALE_STATE_OPEN, -9, -1, GAUGE(true, 3, 100, 1, 7, 0), true, "ended", 7},
+    {SALE_STATE_CLOSED, -9, 9, GAUGE(true, 3, 100, 1, 0, 0), true, "ended", 0},
+    {SALE_STATE_PAUSED, -9, 9, GAUGE(true, 3, 100, 1, 0, 0), true, "paused", 0},
+    {SALE_STATE_REBUILD, -9, 9, GAUGE(false, 0, 0, 0, 0, 0), true, "rebuilding",
+	-1},
     /* sold out only with a proof: nothing free, nothing undecided */
-    {SALE_STATE_OPEN, -9, 9, {true, 3, 100, 1, 0, 0}, true, "sold-out", 0},
-    {SALE_STATE_OPEN, -9, 9, {true, 3, 100, 1, 0, 1}, true, "open", 0},
-    {SALE_STATE_OPEN, -9, 9, {true, 3, 100, 1, 1, 0}, true, "open", 1},
-    {SALE_STATE_OPEN, -9, 9, {false, 0, 0, 0, 0, 0}, true, "open", -1},
-    {SALE_STATE_OPEN, -9, 9, {true, 2, 100, 1, 0, 0}, true, "open", -1},
-    {SALE_STATE_OPEN, -9, 9, {true, 3, 100, 1, 0, 0}, false, "open", -1},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(true, 3, 100, 1, 0, 0), true, "sold-out", 0},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(true, 3, 100, 1, 0, 1), true, "open", 0},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(true, 3, 100, 1, 1, 0), true, "open", 1},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(false, 0, 0, 0, 0, 0), true, "open", -1},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(true, 2, 100, 1, 0, 0), true, "open", -1},
+    {SALE_STATE_OPEN, -9, 9, GAUGE(true, 3, 100, 1, 0, 0), false, "open", -1},
 };
 
 START_TEST(test_state)
