@@ -64,9 +64,13 @@ enum gate_answer {
 	GATE_SAME, /* chain[attempt] already holds this unit: same unit again */
 	GATE_MINE, /* a slot names one of the chain, and no lease is left: it
 		       * was confirmed; the ledger has the row */
+	GATE_QUEUED, /* chain[attempt] was accepted and waits to be written:
+		      * `queued` is the order that it will be */
+	GATE_SPENT, /* enqueue: every attempt of the chain was decided void */
 	GATE_LIMIT, /* every slot of the customer is held by other claims */
 	GATE_SOFT, /* no free unit, but claims are undecided: ask again */
-	GATE_GONE, /* no free unit and no undecided claim in this epoch */
+	GATE_GONE, /* no free unit, and no claim of this epoch is undecided but
+		    * those that wait to be written, which count as sold */
 	GATE_EPOCH, /* the gate is of another epoch (`epoch` says which) */
 	GATE_NO_SALE, /* the gate does not know the sale: lost, never "sold out" */
 	GATE_ANSWER_COUNT
@@ -78,10 +82,12 @@ struct gate_ticket {
 	enum gate_answer answer;
 	uint32_t unit; /* TAKEN, SAME */
 	uint32_t slot; /* TAKEN, SAME: 1..limit */
-	size_t attempt; /* SAME, MINE: which of the chain */
+	size_t attempt; /* SAME, MINE, QUEUED, TAKEN: which of the chain */
 	uint32_t slots_held; /* GONE, SOFT: slots of this customer in use */
 	uint32_t epoch; /* EPOCH: the gate's own */
 	uint32_t units; /* GONE: how many the gate was given to sell */
+	bool waiting; /* GONE: some of them wait to be written */
+	struct order queued; /* QUEUED: all but the epoch's outcome */
 };
 
 /* Why a claim's unit goes back to the free list. */
@@ -113,6 +119,48 @@ struct gate_gauge {
 	uint32_t forgot; /* times that it did not know a sold order */
 	uint32_t dropped; /* tokens thrown away: no numbers, or above units */
 	bool restarted; /* by another run of the server, or another server */
+	/* Accepted orders that are not written yet (modes queue and sweep). */
+	uint64_t waiting; /* entries of the stream, never more than units */
+	uint64_t delivered; /* of these: in some settler's hands */
+	int64_t oldest_ms; /* age of the oldest entry, 0 when none waits */
+};
+
+/* An entry of the stream of accepted orders; ids grow with time. */
+struct gate_entry_id {
+	uint64_t ms, seq;
+};
+
+#define GATE_FLAW_MAX 80
+struct gate_entry {
+	struct gate_entry_id id;
+	/* claim, sale, unit, slot, customer, payload_hash, ref, created as the
+	 * shopper was told; epoch is the stream's; status is ORDER_SOLD. */
+	struct order order;
+	uint32_t deliveries; /* how often it was given to a settler, this one
+			      * included; 0 when it was only looked at */
+	/* Not "": what stands there is no order.  Somebody else wrote into our
+	 * keys.  `order` then has what could be read. */
+	char flaw[GATE_FLAW_MAX];
+};
+
+/* At most so many entries a call: more would hold Redis for over 1 ms. */
+#define SETTLE_BATCH 64
+
+/* How the ledger has decided an accepted order; only what was *read* there, or
+ * was committed by us, is told. */
+enum gate_fate {
+	GATE_FATE_SOLD, /* on the entry's unit: the slot stays */
+	GATE_FATE_VOID, /* unit back, slot free, the attempt is spent */
+	/* Void, and its unit is somebody else's order (the gate had forgotten
+	 * it): slot free, the attempt is spent, the unit stays where it is. */
+	GATE_FATE_TAKEN
+};
+
+struct gate_settled {
+	struct gate_entry_id id;
+	struct claim_id claim;
+	struct customer customer;
+	enum gate_fate fate;
 };
 
 /* What a rebuild has put into a new epoch. */
@@ -121,6 +169,7 @@ struct gate_seeded {
 	uint32_t limit;
 	uint64_t free; /* units given to seed() */
 	uint64_t owners; /* orders given to own() */
+	uint64_t waiting; /* entries given to carry() and not refused */
 };
 
 struct gate_port {
@@ -131,6 +180,63 @@ struct gate_port {
 	enum outcome (*claim)(void *ctx, struct gate_ref ref,
 	    const struct claim_chain *chain, const struct customer *who,
 	    int64_t deadline_ns, struct gate_ticket *out, struct err *err);
+	/*
+	 * The claim of modes queue and sweep: checks everything as claim()
+	 * does, then pops a unit and writes record, slot and stream entry for
+	 * the first attempt of the chain from `from` on that is not known to
+	 * be void, as one fact: TAKEN.  `draft` gives payload_hash, ref and
+	 * created.  DONE and TAKEN or QUEUED only when the fact is as durable
+	 * as gate_conf.durability asks; else UNKNOWN: the same call again.
+	 * SAME: a claim of mode direct that is not decided yet; go on with it.
+	 * The chain has all CLAIM_ATTEMPTS ids.
+	 */
+	enum outcome (*enqueue)(void *ctx, struct gate_ref ref,
+	    const struct claim_chain *chain, size_t from,
+	    const struct customer *who, const struct order *draft,
+	    int64_t deadline_ns, struct gate_ticket *out, struct err *err);
+	/*
+	 * The accepted orders of a customer that wait to be written, by slot.
+	 * *known is false when this gate is lost or of another epoch: then
+	 * nothing is proved by an empty list.  Ask the gate first and the
+	 * ledger afterwards: an order that was written in between is in the
+	 * ledger.
+	 */
+	enum outcome (*pending)(void *ctx, struct gate_ref ref,
+	    const struct customer *who, int64_t deadline_ns, struct order *out,
+	    size_t max, size_t *n, bool *known, struct err *err);
+	/*
+	 * Entries for a settler, oldest first, at most `max` <= SETTLE_BATCH:
+	 * those that it was given before and has not settled; else some that
+	 * another was given longer than idle_ms ago; else new ones.  *known as
+	 * above.  `consumer`: 1..64 bytes of [A-Za-z0-9_.:-], the same after a
+	 * restart.  Does not wait.
+	 */
+	enum outcome (*take)(void *ctx, struct gate_ref ref,
+	    const char *consumer, size_t max, int64_t idle_ms,
+	    int64_t deadline_ns, struct gate_entry *out, size_t *n, bool *known,
+	    struct err *err);
+	/* Ends at most SETTLE_BATCH entries, in one step; a second time does
+	 * nothing.  After the commit, never before. */
+	enum outcome (*settled)(void *ctx, struct gate_ref ref,
+	    const struct gate_settled *settled, size_t n, int64_t deadline_ns,
+	    struct err *err);
+	/*
+	 * For rebuild, audit and report: entries after `after` ({0, 0}: from
+	 * the first), oldest first, delivered or not.  Also of an epoch that is
+	 * not in use any more; an epoch without a stream has no entries.
+	 */
+	enum outcome (*queue_scan)(void *ctx, struct gate_ref ref,
+	    struct gate_entry_id after, size_t max /* <= SETTLE_BATCH */,
+	    int64_t deadline_ns, struct gate_entry *out, size_t *n,
+	    struct err *err);
+	/*
+	 * For a rebuild: accepted orders of an older epoch go into the stream
+	 * of `ref`, which is not published yet, with their record and slot.
+	 * refused[i]: its slot is another claim's by now; it is not there.
+	 */
+	enum outcome (*carry)(void *ctx, struct gate_ref ref,
+	    const struct order *orders, size_t n /* <= SETTLE_BATCH */,
+	    int64_t deadline_ns, bool *refused, struct err *err);
 	/*
 	 * Notes that the ledger has the claim as sold on its unit, so that the
 	 * lease can go.  Cannot fail: it is sent along with the next claim, or
@@ -229,6 +335,15 @@ enum ledger_record {
 	LEDGER_CLASH /* 1062: a row is in the way; read which */
 };
 
+/* An accepted order that cannot be written, for the operator to look at. */
+#define DEAD_REASON_MAX 200
+struct dead_letter {
+	struct order order; /* as accepted; what could be read of it */
+	struct gate_entry_id entry;
+	uint32_t deliveries;
+	char reason[DEAD_REASON_MAX];
+};
+
 struct ledger_port {
 	/*
 	 * Is there a connection, or can one be made before the deadline?
@@ -243,6 +358,22 @@ struct ledger_port {
 	 */
 	enum outcome (*record)(void *ctx, const struct order *order,
 	    int64_t deadline_ns, enum ledger_record *out, struct err *err);
+	/*
+	 * Accepted orders, all of them or none, in one autocommit statement; n
+	 * is 1..SETTLE_BATCH, created is set in each.  The guard asks for the
+	 * epoch, the stock and the limit, and a state other than draft and
+	 * rebuild: what was accepted is written while the sale is paused, and
+	 * when it is over.  The window was asked when it was accepted.
+	 */
+	enum outcome (*record_batch)(void *ctx, struct gate_ref ref,
+	    const struct order *orders, size_t n, int64_t deadline_ns,
+	    enum ledger_record *out, struct err *err);
+	/*
+	 * A void row for the letter's claim, unless it has a row, and the
+	 * letter itself, in one transaction.  A second time does nothing.
+	 */
+	enum outcome (*bury)(void *ctx, const struct dead_letter *letter,
+	    int64_t deadline_ns, struct err *err);
 	/*
 	 * A void row for each claim that has no row yet (claim, sale, epoch and
 	 * customer are used).  Does not tell who won: find() does.  At most 100.
