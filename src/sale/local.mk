@@ -20,5 +20,6 @@ check_LIBRARIES += libsalemem.a
 libsalemem_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libsalemem_a_SOURCES = \
 	%reldir%/fault.c %reldir%/fault.h \
-	%reldir%/mem.h %reldir%/mem_gate.c %reldir%/mem_ledger.c
+	%reldir%/mem.h %reldir%/mem_gate.c %reldir%/mem_gate_build.c \
+	%reldir%/mem_gate_int.h %reldir%/mem_ledger.c
 EXTRA_DIST += %reldir%/.may_include

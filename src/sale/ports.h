@@ -287,7 +287,9 @@ struct gate_port {
 	/*
 	 * Makes `ref` the sale's gate.  NOT_DONE when a later epoch already is,
 	 * and when the gate does not have all that was seeded any more: a wipe
-	 * between two calls must not become a gate with units missing.
+	 * between two calls must not become a gate with units missing.  DONE
+	 * and no change when it is published already (its answer was lost): it
+	 * sells, its stock may be another, and it has noted things since.
 	 */
 	enum outcome (*publish)(void *ctx, struct gate_ref ref,
 	    const struct gate_seeded *seeded, int64_t deadline_ns,
@@ -297,7 +299,9 @@ struct gate_port {
 	    int64_t deadline_ns, struct err *err);
 
 	/*
-	 * More stock: units meta.units+1 .. units go to the free list.
+	 * More stock: units meta.units+1 .. units go to the free list, except
+	 * those that shrink() marked as away: such a mark ends, and the unit
+	 * comes back when the claim that has it is released, or is sold.
 	 * Idempotent; bounded to 1000 units a call: `*done` says up to where.
 	 */
 	enum outcome (*grow)(void *ctx, struct gate_ref ref, uint32_t units,
@@ -305,8 +309,9 @@ struct gate_port {
 	/*
 	 * Less stock: takes the units above `units` out of the free list, from
 	 * the highest number down, at most 64 a call.  `*done` is how many
-	 * units the gate has now.  One that is leased is let go when it is
-	 * returned.
+	 * units the gate has now.  One that is not in the list (leased, or
+	 * sold since) is marked as away.  When it is returned while it is above
+	 * the stock, it is let go and its mark ends: then grow() has it again.
 	 */
 	enum outcome (*shrink)(void *ctx, struct gate_ref ref, uint32_t units,
 	    int64_t deadline_ns, uint32_t *done, struct err *err);
