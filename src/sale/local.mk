@@ -14,6 +14,8 @@ libsale_a_SOURCES = \
 	%reldir%/reap.c %reldir%/reap.h \
 	%reldir%/rebuild.c %reldir%/rebuild.h \
 	%reldir%/sale.c %reldir%/sale.h \
+	%reldir%/settle.c %reldir%/settle.h \
+	%reldir%/settle_int.h %reldir%/settle_one.c \
 	%reldir%/table.c %reldir%/table.h
 
 # The ports in memory, and the ports that fail on purpose: tests only.
