@@ -27,7 +27,8 @@
 	X(clash_pushes_back, "a duplicate is a failure, its unit goes back", again) \
 	X(claim_no_customer, "the claim id does not hold the customer", samekey) \
 	X(claim_no_key, "the claim id does not hold the key", twokeys) \
-	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt)
+	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt) \
+	X(tell_early, "a row is told before it is on disk", held)
 /* clang-format on */
 
 enum mutant {

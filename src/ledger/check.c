@@ -15,6 +15,8 @@ static const struct fact {
 	"table sales is not InnoDB: ALTER TABLE sales ENGINE=InnoDB"},
     {STMT_FACT_ENGINE, "orders",
 	"table orders is not InnoDB: ALTER TABLE orders ENGINE=InnoDB"},
+    {STMT_FACT_ENGINE, "barrier",
+	"table barrier is not InnoDB: ALTER TABLE barrier ENGINE=InnoDB"},
     {STMT_FACT_UNIQUE, "claim",
 	"orders lacks PRIMARY KEY (claim): a claim could have two outcomes; "
 	"restore it before selling"},

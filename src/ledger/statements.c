@@ -115,6 +115,9 @@ static const struct statement table[] = {
 	"UPDATE sales SET state = ? "
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",
 	3, 0),
+    /* A commit that changes nothing writes nothing: hence a counter. */
+    [STMT_BARRIER] = TEXT("wait for the redo log",
+	"UPDATE barrier SET n = n + 1 WHERE id = ?", 1, 0),
 
     [STMT_SCHEMA_VERSION] = TEXT("read schema version",
 	"SELECT CAST(COALESCE(MAX(version), 0) AS SIGNED) FROM schema_version",

@@ -31,6 +31,7 @@ enum statement_id {
 	STMT_SOLD_AFTER,
 	STMT_EPOCH_BEGIN,
 	STMT_EPOCH_END,
+	STMT_BARRIER,
 
 	/* The operator's hand. */
 	STMT_SCHEMA_VERSION,

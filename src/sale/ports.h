@@ -385,6 +385,12 @@ struct ledger_port {
 	 */
 	enum outcome (*void_claims)(void *ctx, const struct order *claims,
 	    size_t n, int64_t deadline_ns, struct err *err);
+	/*
+	 * The next three are asked for the sake of an answer: a row that they
+	 * give out is there for good, whatever becomes of the server; where
+	 * that is not known, they are not DONE.  (InnoDB shows a commit before
+	 * it is on disk.)
+	 */
 	/* Rows by claim, in any order; at most 100 claims. */
 	enum outcome (*find)(void *ctx, const struct claim_id *claims, size_t n,
 	    int64_t deadline_ns, struct order *out, size_t *found,

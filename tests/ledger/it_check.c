@@ -19,13 +19,18 @@ static struct ledger *as_root(void)
 	    .user = "root", .password = "", .database = database});
 }
 
-static const char *schema_file(void)
+/* All that sql/ has, in order. */
+static void schema_install(struct ledger *ledger)
 {
-	static char path[512];
+	static const char *const names[] = {"001-schema", "002-barrier"};
+	char path[512];
 
-	snprintf(
-	    path, sizeof(path), "%s/sql/001-schema.sql", getenv("top_srcdir"));
-	return path;
+	_Static_assert(ARRAY_LEN(names) == LEDGER_SCHEMA_VERSION, "all");
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		snprintf(path, sizeof(path), "%s/sql/%s.sql",
+		    getenv("top_srcdir"), names[i]);
+		ck_done(ledger_schema_apply(ledger, path, &why));
+	}
 }
 
 static struct ledger *begin(bool schema)
@@ -38,7 +43,7 @@ static struct ledger *begin(bool schema)
 	it_sql(root, "USE %s", database);
 	ledger = as_root();
 	if (schema)
-		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		schema_install(ledger);
 	return ledger;
 }
 
@@ -61,14 +66,16 @@ START_TEST(test_install_again_and_again)
 	ck_refused(OUT_NOT_DONE, "flashgatectl schema install",
 	    ledger_check(ledger, SOON, version, &why));
 	for (int i = 0; i < 3; i++) {
-		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		schema_install(ledger);
 		ck_done(ledger_schema_version(ledger, &have, &why));
 		ck_assert_uint_eq(have, LEDGER_SCHEMA_VERSION);
 	}
 	ck_done(ledger_check(ledger, SOON, version, &why));
 	ck_assert_ptr_nonnull(strstr(version, "MariaDB"));
+	ck_assert_int_eq(it_number(root, "SELECT COUNT(*) FROM schema_version"),
+	    LEDGER_SCHEMA_VERSION);
 	ck_assert_int_eq(
-	    it_number(root, "SELECT COUNT(*) FROM schema_version"), 1);
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	end(ledger);
 }
 END_TEST
@@ -81,9 +88,12 @@ START_TEST(test_install_finishes_what_was_begun)
 
 	it_sql(root, "DROP TABLE schema_version");
 	it_sql(root, "DROP TABLE orders");
+	it_sql(root, "DELETE FROM barrier WHERE id > 7");
 	ck_done(ledger_schema_version(ledger, &have, &why));
 	ck_assert_uint_eq(have, 0);
-	ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+	schema_install(ledger);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	ck_done(ledger_check(ledger, SOON, version, &why));
 	end(ledger);
 }
@@ -96,21 +106,21 @@ static const struct file_case {
 	enum outcome out;
 	int64_t left; /* rows of t afterwards; -1: no such table */
 } files[] = {
-    {"002-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
+    {"003-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
     {"more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
     {"0-more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
-    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
-	"002-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
-    {"002-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
-	"002-more.sql:3: syntax error", OUT_NOT_DONE, 0},
-    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
+    {"003-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
+	"003-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
+    {"003-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
+	"003-more.sql:3: syntax error", OUT_NOT_DONE, 0},
+    {"003-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
 	"did not record its number", OUT_NOT_DONE, 1},
-    {"002-more.sql",
+    {"003-more.sql",
 	"-- It's a; test\nCREATE TABLE t (a TEXT); # ;\n"
 	"INSERT t VALUES (';'), ('it''s;') /* ; */;\n"
-	"INSERT IGNORE INTO schema_version (version) VALUES (2);\n",
+	"INSERT IGNORE INTO schema_version (version) VALUES (3);\n",
 	"", OUT_DONE, 2},
-    {"002-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
+    {"003-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
 };
 
 START_TEST(test_schema_files)
@@ -166,9 +176,13 @@ static const struct spoiled_case {
 	"UNIQUE (sale_id, customer, slot)"},
     {"ALTER TABLE orders ENGINE=MyISAM", "orders is not InnoDB"},
     {"ALTER TABLE sales ENGINE=Aria", "sales is not InnoDB"},
+    {"ALTER TABLE barrier ENGINE=MEMORY", "barrier is not InnoDB"},
+    {"DELETE FROM schema_version WHERE version > 1",
+	"flashgatectl schema upgrade"},
     {"ALTER TABLE orders MODIFY customer VARCHAR(64) NULL",
 	"orders.customer is not VARBINARY"},
-    {"UPDATE schema_version SET version = 2", "install the newer flashgate"},
+    {"INSERT INTO schema_version (version) VALUES (3)",
+	"install the newer flashgate"},
     {"DELETE FROM schema_version", "flashgatectl schema install"},
     {"DROP TABLE schema_version", "flashgatectl schema install"},
     {"DROP TABLE orders", "orders is not InnoDB"},
@@ -324,6 +338,8 @@ static const struct grant_case {
 } denied[] = {
     {"fg_app", "change-me-1", "UPDATE orders SET status = 'cancelled'"},
     {"fg_app", "change-me-1", "DELETE FROM orders"},
+    {"fg_app", "change-me-1", "DELETE FROM barrier"},
+    {"fg_app", "change-me-1", "UPDATE barrier SET id = 70"},
     {"fg_app", "change-me-1", "UPDATE sales SET stock = 1"},
     {"fg_app", "change-me-1", "UPDATE sales SET state = 'open'"},
     {"fg_app", "change-me-1", "INSERT INTO audit VALUES ()"},
@@ -393,7 +409,7 @@ START_TEST(test_admin_may_install)
 {
 	struct ledger *admin = it_admin();
 
-	ck_done(ledger_schema_apply(admin, schema_file(), &why));
+	schema_install(admin);
 	ck_done(ledger_check(admin, SOON, version, &why));
 	ledger_free(&admin);
 }

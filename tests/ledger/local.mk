@@ -19,12 +19,14 @@ check_PROGRAMS += %reldir%/it_ledger
 	%reldir%/it.c %reldir%/it.h \
 	%reldir%/it_admin.c \
 	%reldir%/it_check.c \
+	%reldir%/it_durable.c \
 	%reldir%/it_fault.c \
 	%reldir%/it_port.c \
 	%reldir%/it_server.c \
 	%reldir%/it_wait.c \
 	%reldir%/proxy.c %reldir%/proxy.h
 %canon_reldir%_it_ledger_LDADD = $(ledger_test_libs)
+tests/ledger/ledger.log: $(libheld)
 dist_check_SCRIPTS += %reldir%/ledger.it
 TESTS += %reldir%/ledger.it
 
