@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# gate.lua: the commands that it runs are the ones whose rights it asks for
+# The library: the commands that it runs are the ones whose rights it asks for
 # (COMMANDS in it, and SHOP_USER in gate_rights.c), and none that scans.
 set -u
 . "$top_srcdir/tests/tap.sh"
 
-lua=$top_srcdir/src/gate/gate.lua
+lua=$(mktemp) || exit 1
+trap 'rm -f "$lua"' EXIT
+cat "$top_srcdir"/src/gate/*.lua >"$lua"
 
 used=$(sed -n "s/.*redis\.call('\([A-Z]*\)'.*/\1/p" "$lua" | sort -u)
 asked=$(sed -n '/^local COMMANDS/,/^}/p' "$lua" | grep -o "'[A-Z]*'" |
