@@ -43,7 +43,8 @@ local function own(keys, args)
 	return {'OK'}
 end
 
--- epoch, units, limit, lease_ms, and how many units and owners were seeded.
+-- epoch, units, limit, lease_ms, and how many units, owners and accepted orders were
+-- seeded.
 -- OK | EPOCH e, when that one is later | NOSALE, when not all of them are there: a
 -- server that was wiped or restarted between two calls.
 local function publish(keys, args)
@@ -53,8 +54,11 @@ local function publish(keys, args)
 		-- what was noticed of it, marks, and perhaps other units.
 		return refusal[2] == tonumber(args[1]) and {'OK'} or refusal
 	end
+	local waiting = tonumber(args[7])
 	if redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
-	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6]) then
+	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6]) + waiting or
+	    redis.call('HLEN', keys[REC]) ~= waiting or
+	    redis.call('XLEN', keys[QUEUE]) ~= waiting then
 		return {'NOSALE'}
 	end
 	local run = run_id()
@@ -70,7 +74,8 @@ local function discard(keys, args)
 	if refusal and refusal[2] == tonumber(args[1]) then
 		return refusal
 	end
-	redis.call('UNLINK', keys[FREE], keys[LEASE], keys[REC], keys[SLOT])
+	redis.call('UNLINK', keys[FREE], keys[LEASE], keys[REC], keys[SLOT],
+		keys[QUEUE], keys[VOID])
 	return {'OK'}
 end
 

@@ -59,6 +59,20 @@ local function lease_scan(keys, args)
 	return leases_put(keys, scored, cut, {tonumber(last)})
 end
 
+-- Accepted orders that wait, those of them that some settler has, and the age of the
+-- oldest in ms, by this server's clock.
+local function queue_read(keys)
+	local waiting = redis.call('XLEN', keys[QUEUE])
+	if waiting == 0 then
+		return 0, 0, 0
+	end
+	local first = redis.call('XRANGE', keys[QUEUE], '-', '+', 'COUNT', 1)
+	local ms = number_of(first[1][1]:match('^%d+'))
+	-- Somebody else may have written any id there, and deleted entries.
+	return waiting, math.min(group_pending(keys) or 0, waiting),
+		math.min(math.max(now_ms() - ms, 0), 1e15)
+end
+
 local function gauge_read(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -70,14 +84,17 @@ local function gauge_read(keys, args)
 		published_by ~= run
 	redis.call('HLEN', keys[REC])
 	redis.call('HLEN', keys[SLOT])
+	redis.call('SCARD', keys[VOID])
+	local waiting, delivered, oldest_ms = queue_read(keys)
 	return {'OK', meta.epoch, meta.units, meta.limit,
 		redis.call('LLEN', keys[FREE]),
 		redis.call('ZCARD', keys[LEASE]),
-		number_of(m[1]) or 0, number_of(m[2]) or 0, restarted and 1 or 0}
+		number_of(m[1]) or 0, number_of(m[2]) or 0, restarted and 1 or 0,
+		waiting, delivered, oldest_ms}
 end
 
--- epoch.  OK epoch units limit free leased forgot dropped restarted | EPOCH e |
--- NOSALE, also when a key is not what we made it: that gate is as good as lost.
+-- epoch.  OK epoch units limit free leased forgot dropped restarted waiting delivered
+-- oldest_ms | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as good as lost.
 local function gauge(keys, args)
 	local sound, answer = pcall(gauge_read, keys, args)
 	if sound then

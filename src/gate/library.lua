@@ -10,16 +10,25 @@ local COMMANDS = {
 	{'LINDEX', FREE}, {'LRANGE', FREE}, {'LPOS', FREE}, {'LREM', FREE},
 	{'ZADD', LEASE}, {'ZCARD', LEASE}, {'ZRANGE', LEASE},
 	{'ZRANGEBYSCORE', LEASE}, {'ZREM', LEASE}, {'ZSCORE', LEASE},
-	{'UNLINK', SLOT}, {'TIME'},
+	{'UNLINK', SLOT}, {'TIME'}, {'SADD', VOID}, {'SCARD', VOID},
+	{'SMISMEMBER', VOID}, {'XADD', QUEUE}, {'XLEN', QUEUE}, {'XRANGE', QUEUE},
+	{'XREADGROUP', QUEUE}, {'XAUTOCLAIM', QUEUE}, {'XPENDING', QUEUE},
+	{'XACK', QUEUE}, {'XDEL', QUEUE}, {'XGROUP', 'CREATE', QUEUE},
+	{'XINFO', 'GROUPS', QUEUE},
 }
 
 -- The commands that this user may not run on these keys.
 local function rights(keys)
 	local missing = {}
 	for _, command in ipairs(COMMANDS) do
-		local words = {command[1], keys[command[2]]}
+		local words = {}
+		for i, word in ipairs(command) do
+			words[i] = keys[word] or word
+		end
 		if not redis.acl_check_cmd(unpack(words)) then
-			missing[#missing + 1] = command[1]
+			local sub = type(command[2]) == 'string' and
+				'|' .. command[2] or ''
+			missing[#missing + 1] = command[1] .. sub
 		end
 	end
 	return missing
@@ -27,7 +36,7 @@ end
 
 local function register(name, callback, flags)
 	redis.register_function{
-		function_name = 'fg_' .. name .. '_v1',
+		function_name = 'fg_' .. name .. '_v2',
 		callback = callback, flags = flags or {},
 	}
 end
@@ -50,4 +59,10 @@ register('discard', discard, {'allow-oom'})
 register('grow', grow)
 register('relimit', relimit, {'allow-oom'})
 register('shrink', shrink, {'allow-oom'})
+register('enqueue', enqueue)
+register('pending', pending, {'no-writes'})
+register('take', take, {'allow-oom'})
+register('settled', settled, {'allow-oom'})
+register('queue_scan', queue_scan, {'no-writes'})
+register('carry', carry)
 register('rights', rights, {'no-writes'})

@@ -8,18 +8,21 @@ libgate_a_SOURCES = \
 	%reldir%/claim.c \
 	%reldir%/command.c %reldir%/command.h \
 	%reldir%/conn.c %reldir%/conn.h \
+	%reldir%/durable.c \
+	%reldir%/entry.c %reldir%/entry.h \
 	%reldir%/errors.c %reldir%/errors.h \
 	%reldir%/gate.c %reldir%/gate.h %reldir%/gate_priv.h \
 	%reldir%/info.c %reldir%/info.h \
 	%reldir%/keep.c \
 	%reldir%/open.c %reldir%/open.h \
+	%reldir%/queue.c \
 	%reldir%/reply.c %reldir%/reply.h \
 	%reldir%/wire.c %reldir%/wire.h
 nodist_libgate_a_SOURCES = %reldir%/gate_lua.c
 
-# The functions, one library in four parts.
-GATE_LUA = %reldir%/gate.lua %reldir%/keep.lua %reldir%/build.lua \
-	%reldir%/library.lua
+# The functions, one library in five parts.
+GATE_LUA = %reldir%/gate.lua %reldir%/build.lua %reldir%/queue.lua \
+	%reldir%/keep.lua %reldir%/library.lua
 
 # They as a C string, a line a line.  Made in the build folder, and renamed into
 # place, so that an interrupted make leaves no half file.
