@@ -8,19 +8,7 @@
 
 #include "queue_rig.h"
 
-#include <stdio.h>
-
 static const struct gate_ref next = {{5}, 2};
-
-static void accept(struct rig *rig, unsigned n)
-{
-	for (unsigned i = 1; i <= n; i++) {
-		char who[20];
-
-		snprintf(who, sizeof(who), "c%u", i);
-		ck_assert_int_eq(queue_enqueue(rig, who, i).answer, GATE_TAKEN);
-	}
-}
 
 /* ---- scanning ------------------------------------------------------------------ */
 
@@ -35,7 +23,7 @@ START_TEST(test_scan)
 	rig_open(&rig);
 	ck_assert_uint_eq(queue_scan_all(&rig, ref, 64, seen, 8), 0);
 	rig_sale(&rig, ref, 9, 1);
-	accept(&rig, 5);
+	queue_accept(&rig, 5);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 5);
 	queue_settle(&rig, ref, &entries[1], 1, GATE_FATE_SOLD);
 	rig_sale(&rig, next, 9, 1);
@@ -97,7 +85,7 @@ START_TEST(test_carried_over)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 4, 1);
-	accept(&rig, 3);
+	queue_accept(&rig, 3);
 	ck_assert_uint_eq(scanned(&rig, orders), 3);
 	ASSERT_OUT(carry(&rig, orders, 0, refused, &err), OUT_DONE);
 	/* The second time is that of a lost answer. */
@@ -149,7 +137,7 @@ START_TEST(test_refused_slots)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 9, 1);
-	accept(&rig, 3);
+	queue_accept(&rig, 3);
 	ck_assert_uint_eq(scanned(&rig, orders), 3);
 	orders[3] = orders[0];
 	orders[3].claim = rig_id(4444);
@@ -182,7 +170,7 @@ START_TEST(test_what_was_lost_is_not_published)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 2, 1);
-	accept(&rig, 2);
+	queue_accept(&rig, 2);
 	ck_assert_uint_eq(scanned(&rig, orders), 2);
 	ASSERT_OUT(carry(&rig, orders, 2, refused, &err), OUT_DONE);
 	ASSERT_OUT(publish(&rig, (struct gate_seeded){2, 1, 0, 0, 1}, &err),
@@ -222,9 +210,9 @@ START_TEST(test_discard_takes_everything)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 4, 1);
-	accept(&rig, 3);
+	queue_accept(&rig, 3);
 	queue_settle_all(&rig, GATE_FATE_VOID);
-	accept(&rig, 1);
+	queue_accept(&rig, 1);
 	rig_claim(&rig, "ann", 900);
 	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 7);
 	rig_sale(&rig, next, 4, 1);
@@ -268,7 +256,7 @@ START_TEST(test_stock_while_they_wait)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 2, 1);
-	accept(&rig, 2);
+	queue_accept(&rig, 2);
 	stock(&rig, false, 1);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
 	if (stocks[_i].first)
@@ -314,7 +302,7 @@ START_TEST(test_refused_whole)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
-	accept(&rig, 2);
+	queue_accept(&rig, 2);
 	ck_assert_uint_eq(scanned(&rig, orders), 2);
 	rig_do(&rig, row->provoke);
 	ASSERT_OUT(queue_try(&rig, "ann", 9, 0, &ticket, &err), OUT_NOT_DONE);
@@ -364,7 +352,7 @@ START_TEST(test_foreign_key)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
-	accept(&rig, 1);
+	queue_accept(&rig, 1);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 1);
 	settled = (struct gate_settled){.id = entries[0].id,
 	    .claim = entries[0].order.claim,
