@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #define SLOW_US 1000
+#define LOG_US  10 /* the commands inside the functions stay out of the log */
 #define SAMPLES 4096
 
 static unsigned orders_wanted(void)
@@ -61,7 +62,11 @@ static void phase_end(struct rig *rig, const struct phase *phase)
 			us[n++] = entry->element[2]->integer;
 	}
 	freeReplyObject(reply);
-	ck_assert_uint_gt(n, 0);
+	if (n == 0) {
+		printf("# %-14s %6u calls, none above %d us\n", phase->name,
+		    phase->calls, LOG_US);
+		return;
+	}
 	qsort(us, n, sizeof(us[0]), by_size);
 	while (slow < n && us[n - 1 - slow] > SLOW_US)
 		slow++;
@@ -171,7 +176,7 @@ START_TEST(test_many)
 
 	ck_assert_ptr_nonnull(all);
 	rig_open(&rig);
-	rig_do(&rig, "CONFIG SET slowlog-log-slower-than 10");
+	rig_do(&rig, "CONFIG SET slowlog-log-slower-than %d", LOG_US);
 	rig_do(&rig, "CONFIG SET slowlog-max-len %d", SAMPLES);
 	rig_sale(&rig, ref, n, 1);
 	accept_all(&rig, n);
