@@ -58,9 +58,14 @@
 	X(reap_after_read, false)                                    \
 	X(reap_before_release, true) /* err: as if it had failed */  \
 	X(reap_after_release, false)                                 \
+	/* a settler */                                              \
+	X(settle_after_take, false)                                  \
+	X(settle_after_commit, false)                                \
+	X(settle_before_told, false)                                 \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \
+	X(rebuild_mid_carry, false)                                  \
 	X(rebuild_before_publish, false)                             \
 	X(rebuild_after_publish, false)                              \
 	X(rebuild_after_open, false)                                 \

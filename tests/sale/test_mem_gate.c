@@ -34,7 +34,7 @@ START_TEST(test_a_bad_token_is_dropped)
 	ck_assert_int_eq(
 	    port.seed(port.ctx, ref, units, 1, INT64_MAX, &err), OUT_DONE);
 	ck_assert_int_eq(
-	    port.publish(port.ctx, ref, &(struct gate_seeded){2, 1, 1, 0},
+	    port.publish(port.ctx, ref, &(struct gate_seeded){2, 1, 1, 0, 0},
 		INT64_MAX, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(
