@@ -171,6 +171,7 @@ static const char *const fates[] = {
     [GATE_FATE_SOLD] = "SOLD",
     [GATE_FATE_VOID] = "VOID",
     [GATE_FATE_TAKEN] = "TAKEN",
+    [GATE_FATE_ELSEWHERE] = "ELSEWHERE",
 };
 
 static enum outcome port_settled(void *ctx, struct gate_ref ref,

@@ -29,7 +29,7 @@ end
 -- epoch, customer, from, touch, payload_hash, ref, created, claim ids.
 -- TAKEN unit slot attempt dropped | SPENT | and all that claim says
 local function enqueue(keys, args)
-	local meta, refusal = meta_of(keys, args[1])
+	local meta, refusal = meta_of(keys, args[1], true)
 	if not meta then
 		return refusal
 	end
@@ -234,8 +234,16 @@ local function fields_naming(keys, fields, claims)
 	return naming
 end
 
--- epoch, then id, claim ('': not known), customer ('': not known), SOLD | VOID |
--- TAKEN of each.  OK, also when another epoch is in use: its making has ended them.
+-- What follows from a settler's word, besides the end of entry and record.
+local FATES = {
+	SOLD = {},
+	VOID = {void = true, back = true},
+	TAKEN = {void = true, forgot = true},
+	ELSEWHERE = {back = true, forgot = true},
+}
+
+-- epoch, then id, claim ('': not known), customer ('': not known), a fate of each.
+-- OK, also when another epoch is in use: its making has ended them.
 local function settled(keys, args)
 	local meta = meta_of(keys, args[1])
 	if not meta then
@@ -247,9 +255,9 @@ local function settled(keys, args)
 	end
 	local recs = redis.call('HMGET', keys[REC], unpack(claims))
 	local ended, fields, left, units, void = {}, {}, {}, {}, {}
-	local taken, seen = false, {}
+	local forgot, seen = false, {}
 	for i, id in ipairs(ids) do
-		local claim, fate = claims[i], args[4 * i + 1]
+		local claim, fate = claims[i], FATES[args[4 * i + 1]]
 		local unit, slot, holder, entry = rec_read(recs[i])
 		-- A record that names another entry is none of this one's.
 		local names = entry == id and not seen[id]
@@ -257,22 +265,22 @@ local function settled(keys, args)
 		seen[id] = true
 		if names then
 			ended[#ended + 1] = claim
-			taken = taken or fate == 'TAKEN'
-			if fate == 'VOID' then
+			forgot = forgot or fate.forgot
+			if fate.back then
 				units[#units + 1] = unit
 			end
 		end
-		if fate ~= 'SOLD' and names then
+		if fate.void and names then
 			fields[#fields + 1] = slot .. ':' .. holder
 			left[#left + 1] = claim
-		elseif fate ~= 'SOLD' and lost and args[4 * i] ~= '' then
+		elseif fate.void and lost and args[4 * i] ~= '' then
 			for _, field in ipairs(slots_naming(keys, args[4 * i],
 			    claim)) do
 				fields[#fields + 1] = field
 				left[#left + 1] = claim
 			end
 		end
-		if fate ~= 'SOLD' and (names or lost) then
+		if fate.void and (names or lost) then
 			void[#void + 1] = claim
 		end
 	end
@@ -289,7 +297,7 @@ local function settled(keys, args)
 		redis.call('SADD', keys[VOID], unpack(void))
 	end
 	units_return(keys, units, meta.units)
-	if taken then
+	if forgot then
 		note_forgot(keys, args[1])
 	end
 	return {'OK'}
@@ -318,16 +326,13 @@ local function carry(keys, args)
 	local answer, here, seen = {'OK'}, {}, {}
 	for i, claim in ipairs(claims) do
 		local holder = holders[i] or here[fields[i]]
-		local refused = seen[claim] or holder and holder ~= claim
+		local refused = recs[i] or seen[claim] or
+			holder and holder ~= claim
 		answer[i + 1] = refused and 1 or 0
-		-- With a record, it is the call whose answer was lost.
 		if not refused then
+			local at = 2 + (i - 1) * ORDER_ARGS
 			here[fields[i]], seen[claim] = claim, true
-			if not recs[i] then
-				local at = 2 + (i - 1) * ORDER_ARGS
-				accept(keys, unpack(args, at,
-					at + ORDER_ARGS - 1))
-			end
+			accept(keys, unpack(args, at, at + ORDER_ARGS - 1))
 		end
 	end
 	return answer

@@ -218,6 +218,7 @@ static const struct {
     {GATE_FATE_SOLD, "3", 2, 0, 0},
     {GATE_FATE_VOID, "3 1 2", 0, 2, 0},
     {GATE_FATE_TAKEN, "3", 0, 2, 1},
+    {GATE_FATE_ELSEWHERE, "3 1 2", 2, 0, 1},
 };
 
 START_TEST(test_fate)
@@ -239,7 +240,7 @@ START_TEST(test_fate)
 		    rig_do(&rig, "HLEN {fg:5}:1:slot"), fates[_i].slots);
 		ck_assert_int_eq(
 		    rig_do(&rig, "SCARD {fg:5}:1:void"), fates[_i].void_n);
-		/* Others' unit: this gate has forgotten something. */
+		/* Others' unit, or sold on another: it has forgotten that. */
 		ck_assert_uint_eq(rig_gauge(&rig).forgot, fates[_i].forgot);
 	}
 	rig_close(&rig);
