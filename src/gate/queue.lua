@@ -115,54 +115,6 @@ local function group_pending(keys)
 	end
 end
 
--- Entries that this consumer was given before.  One whose entry somebody deleted
--- comes back empty, every time: it is acknowledged.
-local function take_own(keys, consumer, max)
-	local gone, own = {}, {}
-	local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
-		'COUNT', max, 'STREAMS', keys[QUEUE], '0')
-	for _, entry in ipairs(answer and answer[1][2] or {}) do
-		local list = entry[2] and own or gone
-		list[#list + 1] = entry[2] and entry or entry[1]
-	end
-	if #gone > 0 then
-		redis.call('XACK', keys[QUEUE], GROUP, unpack(gone))
-	end
-	return own
-end
-
--- Entries that another was given too long ago, and where to go on looking: a page of
--- what is in anybody's hands is looked at.  (XAUTOCLAIM looks at ten pages, and
--- fetches each entry before it asks for its age: 1 ms where it finds nothing.)
-local function take_idle(keys, consumer, max, idle_ms, from)
-	local page = redis.call('XPENDING', keys[QUEUE], GROUP, '(' .. from,
-		'+', SETTLE_MAX)
-	local ids = {}
-	for _, row in ipairs(page) do
-		if row[3] >= idle_ms and #ids < max then
-			ids[#ids + 1] = row[1]
-		end
-	end
-	local last = ids[max] or page[SETTLE_MAX] and page[SETTLE_MAX][1]
-	-- Nothing can be behind the largest id, and Redis refuses to look there.
-	local next_from = last ~= ID_MAX and last or '0-0'
-	if #ids == 0 then
-		return {}, next_from
-	end
-	return redis.call('XCLAIM', keys[QUEUE], GROUP, consumer, idle_ms,
-		unpack(ids)), next_from
-end
-
-local function take_new(keys, consumer, max)
-	local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
-		'COUNT', max, 'STREAMS', keys[QUEUE], '>')
-	local entries = answer and answer[1][2] or {}
-	for _, entry in ipairs(entries) do
-		entry[3] = 1
-	end
-	return entries
-end
-
 -- Adds to each how often it was given to somebody.
 local function deliveries_put(keys, consumer, entries)
 	if #entries == 0 then
@@ -177,6 +129,60 @@ local function deliveries_put(keys, consumer, entries)
 	for _, entry in ipairs(entries) do
 		entry[3] = times[entry[1]] or 1
 	end
+end
+
+-- Entries that this consumer was given before.  One whose entry somebody deleted
+-- comes back empty, every time: it is acknowledged.
+local function take_own(keys, consumer, max)
+	local gone, own = {}, {}
+	local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
+		'COUNT', max, 'STREAMS', keys[QUEUE], '0')
+	for _, entry in ipairs(answer and answer[1][2] or {}) do
+		local list = entry[2] and own or gone
+		list[#list + 1] = entry[2] and entry or entry[1]
+	end
+	if #gone > 0 then
+		redis.call('XACK', keys[QUEUE], GROUP, unpack(gone))
+	end
+	deliveries_put(keys, consumer, own)
+	return own
+end
+
+-- Entries that another was given too long ago, and where to go on looking: a page of
+-- what is in anybody's hands is looked at.  (XAUTOCLAIM looks at ten pages, and
+-- fetches each entry before it asks for its age: 1 ms where it finds nothing.)
+local function take_idle(keys, consumer, max, idle_ms, from)
+	local page = redis.call('XPENDING', keys[QUEUE], GROUP, '(' .. from,
+		'+', SETTLE_MAX)
+	local ids, times = {}, {}
+	for _, row in ipairs(page) do
+		if row[3] >= idle_ms and #ids < max then
+			ids[#ids + 1] = row[1]
+			times[row[1]] = row[4] + 1
+		end
+	end
+	local last = ids[max] or page[SETTLE_MAX] and page[SETTLE_MAX][1]
+	-- Nothing can be behind the largest id, and Redis refuses to look there.
+	local next_from = last ~= ID_MAX and last or '0-0'
+	if #ids == 0 then
+		return {}, next_from
+	end
+	local entries = redis.call('XCLAIM', keys[QUEUE], GROUP, consumer,
+		idle_ms, unpack(ids))
+	for _, entry in ipairs(entries) do
+		entry[3] = times[entry[1]]
+	end
+	return entries, next_from
+end
+
+local function take_new(keys, consumer, max)
+	local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
+		'COUNT', max, 'STREAMS', keys[QUEUE], '>')
+	local entries = answer and answer[1][2] or {}
+	for _, entry in ipairs(entries) do
+		entry[3] = 1
+	end
+	return entries
 end
 
 -- epoch, consumer, max, idle ms, where to look for idle ones.  OK, where to look the
@@ -199,7 +205,6 @@ local function take(keys, args)
 		entries, from = take_idle(keys, consumer, max,
 			tonumber(args[4]), from)
 	end
-	deliveries_put(keys, consumer, entries)
 	if #entries == 0 then
 		entries = take_new(keys, consumer, max)
 	end
