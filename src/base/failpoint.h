@@ -52,6 +52,10 @@
 	X(reap_after_read, false)                                    \
 	X(reap_before_release, true) /* err: as if it had failed */  \
 	X(reap_after_release, false)                                 \
+	/* a settler and the ledger */                               \
+	X(before_batch, true) /* err: not sent, and nobody knows */  \
+	X(at_batch_send, false) /* all looks at clocks are over */   \
+	X(after_batch, true) /* err: done, the answer lost */        \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \
