@@ -52,6 +52,8 @@
 	X(reap_after_read, false)                                    \
 	X(reap_before_release, true) /* err: as if it had failed */  \
 	X(reap_after_release, false)                                 \
+	/* a settler */                                              \
+	X(settler_tick, false)                                       \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "prog/lost.h"
 #include "prog/mending.h"
 #include "prog/wire.h"
 #include "sale/reap.h"
@@ -30,6 +31,8 @@ struct keeper {
 	struct ledger_port ledger_port;
 	struct reaper reaper;
 	struct mending *mending;
+	struct accepted *accepted; /* shared */
+	struct lost *lost;
 	struct keeper_stats *stats; /* in shared memory, ours to write */
 	int64_t reap_ns; /* when the next look for expired claims is due */
 	struct {
@@ -39,8 +42,8 @@ struct keeper {
 	struct log_rate ledger_rate, gate_rate;
 };
 
-struct keeper *keeper_new(
-    const struct settings *settings, struct sale_table *table)
+struct keeper *keeper_new(const struct settings *settings,
+    struct sale_table *table, struct accepted *accepted)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
@@ -48,6 +51,7 @@ struct keeper *keeper_new(
 		return NULL;
 	keeper->settings = settings;
 	keeper->table = table;
+	keeper->accepted = accepted;
 	return keeper;
 }
 
@@ -61,6 +65,7 @@ static void keeper_close(void *ctx)
 {
 	struct keeper *keeper = ctx;
 
+	lost_free(&keeper->lost);
 	mending_free(&keeper->mending);
 	gate_free(&keeper->gate);
 	ledger_free(&keeper->ledger);
@@ -96,7 +101,13 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 		.ledger_port = &keeper->ledger_port,
 		.ledger = keeper->ledger,
 		.stats = keeper->stats});
-	if (keeper->mending == NULL) {
+	keeper->lost =
+	    lost_new(&(struct lost_conf){.accepted = keeper->accepted,
+		.gate = &keeper->gate_port,
+		.ledger = &keeper->ledger_port,
+		.stats = keeper->stats,
+		.grace_ms = keeper->settings->limits.request_deadline_ms});
+	if (keeper->mending == NULL || keeper->lost == NULL) {
 		err_set_errno(err, "memory for the keeper");
 		keeper_close(keeper);
 		return false;
@@ -237,6 +248,7 @@ static bool row_look_after(struct keeper *keeper, size_t i, bool reap)
 	if (!changed && reap && has_leases(&entry.sale))
 		sale_look_after(keeper, i, &entry.sale);
 	mending_audit(keeper->mending, i, &entry);
+	lost_look(keeper->lost, i, &entry);
 	return changed;
 }
 

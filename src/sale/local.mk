@@ -13,6 +13,7 @@ libsale_a_SOURCES = \
 	%reldir%/reap.c %reldir%/reap.h \
 	%reldir%/rebuild.c %reldir%/rebuild.h \
 	%reldir%/sale.c %reldir%/sale.h \
+	%reldir%/sweep.c %reldir%/sweep.h \
 	%reldir%/table.c %reldir%/table.h
 
 # The ports in memory, and the ports that fail on purpose: tests only.

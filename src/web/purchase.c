@@ -84,6 +84,8 @@ static void purchase_run(struct exchange *x, const struct purchase *purchase)
 	if (result.verdict == VERDICT_TRY_AGAIN ||
 	    result.verdict == VERDICT_UNAVAILABLE)
 		x->outcome->err = result.err;
+	if (result.verdict == VERDICT_ACCEPTED && web->accepted != NULL)
+		web->accepted(web->ctx, &result.order);
 	verdict_send(x, purchase, &result);
 }
 

@@ -37,6 +37,7 @@ static const struct settings settings = {.www = {.slowlog_timeout_ms = 1000}};
 static struct board *board;
 static struct heritage heritage;
 static struct sale_table table; /* never read from a ledger */
+static struct accepted *accepted;
 
 struct watcher {
 	struct birth birth;
@@ -69,6 +70,7 @@ static void watcher_begin(struct watcher *watcher, size_t slot)
 	    .slot = born(slot, MONITORS, (uint32_t)slot)};
 	watcher->snapshot.settings = &settings;
 	watcher->snapshot.table = &table;
+	watcher->snapshot.accepted = accepted;
 	ck_assert_msg(snapshot_open(&watcher->snapshot, &watcher->child, &err),
 	    "%s", err.text);
 }
@@ -89,6 +91,8 @@ static void setup(void)
 		.area_bytes = sizeof(struct stats)});
 	ck_assert_ptr_nonnull(board);
 	sale_table_init(&table);
+	accepted = accepted_init(calloc(1, accepted_bytes()));
+	ck_assert_ptr_nonnull(accepted);
 	heritage = (struct heritage){.conf = &conf, .board = board};
 	for (size_t i = 0; i < NWORKERS; i++)
 		pool_board_set_state(born(i, WORKERS, 1), BOARD_IDLE);
@@ -101,6 +105,7 @@ static void teardown(void)
 	snapshot_close(&old.snapshot);
 	snapshot_close(&new.snapshot);
 	pool_board_free(&board);
+	free(accepted);
 }
 
 /* The worker of a slot has been at a request for so long. */
