@@ -157,9 +157,11 @@ local function unit_pop(keys, units)
 	return nil, DROPS_MAX
 end
 
--- How many units there are, nil when that is lost.
-local function units_read(keys)
-	return number_of(redis.call('HGET', keys[META], 'units'))
+-- How many units there are, nil when that is lost, or another generation's: a late
+-- call about this one must not touch that one's marks.
+local function units_read(keys, epoch)
+	local m = redis.call('HMGET', keys[META], 'epoch', 'units')
+	return number_of(m[1]) == tonumber(epoch) and number_of(m[2]) or nil
 end
 
 -- Back on sale; a unit that there is not (any more) is let go, until there is
@@ -246,7 +248,7 @@ local function release(keys, args)
 		stale = slots_naming(keys, holder or customer, id)
 	end
 	redis.call('LLEN', keys[FREE])
-	local units = units_read(keys)
+	local units = units_read(keys, args[4])
 	lease_drop(keys, id)
 	slots_clear(keys, stale)
 	if why == 'ELSEWHERE' then
@@ -466,13 +468,13 @@ end
 -- server that was wiped or restarted between two calls.
 local function publish(keys, args)
 	local refusal = published(keys, args[1])
-	if refusal and refusal[2] > tonumber(args[1]) then
-		return refusal
+	if refusal then
+		-- The one whose answer was lost: it sells by now, and meta has
+		-- what was noticed of it, marks, and perhaps other units.
+		return refusal[2] == tonumber(args[1]) and {'OK'} or refusal
 	end
-	-- The one whose answer was lost may have sold some by now.
-	if not refusal and
-	    (redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
-	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6])) then
+	if redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
+	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6]) then
 		return {'NOSALE'}
 	end
 	local run = run_id()

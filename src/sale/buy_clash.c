@@ -71,9 +71,11 @@ static enum step clash_void(
 		&b->chain.id[next], &b->purchase->customer,
 		buy_gate_deadline(b), &b->ticket, &b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
-	/* A twin of ours has sold by that id meanwhile. */
+	/* A twin of ours has sold by that id meanwhile, or will. */
 	if (b->ticket.answer == GATE_MINE)
 		return STEP_LOOK_UP;
+	if (b->ticket.answer == GATE_QUEUED)
+		return buy_accepted(b, &b->ticket.queued);
 	if (b->ticket.answer != GATE_TAKEN && b->ticket.answer != GATE_SAME)
 		return buy_answer(b, VERDICT_TRY_AGAIN);
 	b->attempt = next;

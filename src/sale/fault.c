@@ -66,6 +66,80 @@ static enum outcome fault_claim(void *ctx, struct gate_ref ref,
 				     who, deadline_ns, out, err));
 }
 
+static enum outcome fault_enqueue(void *ctx, struct gate_ref ref,
+    const struct claim_chain *chain, size_t from, const struct customer *who,
+    const struct order *draft, int64_t deadline_ns, struct gate_ticket *out,
+    struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_ENQUEUE, plan->gate->enqueue(plan->gate->ctx, ref, chain,
+				    from, who, draft, deadline_ns, out, err));
+}
+
+static enum outcome fault_pending(void *ctx, struct gate_ref ref,
+    const struct customer *who, int64_t deadline_ns, struct order *out,
+    size_t max, size_t *n, bool *known, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_PENDING, plan->gate->pending(plan->gate->ctx, ref, who,
+				    deadline_ns, out, max, n, known, err));
+}
+
+static enum outcome fault_take(void *ctx, struct gate_ref ref,
+    const char *consumer, size_t max, int64_t idle_ms, int64_t deadline_ns,
+    struct gate_entry *out, size_t *n, bool *known, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_TAKE,
+	    plan->gate->take(plan->gate->ctx, ref, consumer, max, idle_ms,
+		deadline_ns, out, n, known, err));
+}
+
+static enum outcome fault_settled(void *ctx, struct gate_ref ref,
+    const struct gate_settled *settled, size_t n, int64_t deadline_ns,
+    struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_SETTLED, plan->gate->settled(plan->gate->ctx, ref,
+				       settled, n, deadline_ns, err));
+}
+
+static enum outcome fault_queue_scan(void *ctx, struct gate_ref ref,
+    struct gate_entry_id after, size_t max, int64_t deadline_ns,
+    struct gate_entry *out, size_t *n, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_QUEUE_SCAN, plan->gate->queue_scan(plan->gate->ctx, ref,
+				       after, max, deadline_ns, out, n, err));
+}
+
+static enum outcome fault_retire(
+    void *ctx, struct gate_ref ref, int64_t deadline_ns, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_RETIRE,
+	    plan->gate->retire(plan->gate->ctx, ref, deadline_ns, err));
+}
+
+static enum outcome fault_carry(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
+    struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_CARRY, plan->gate->carry(plan->gate->ctx, ref, orders,
+				     n, deadline_ns, refused, err));
+}
+
 static void fault_confirm(
     void *ctx, struct gate_ref ref, const struct claim_id *claim, uint32_t unit)
 {
@@ -206,6 +280,26 @@ static enum outcome fault_record(void *ctx, const struct order *order,
 					order, deadline_ns, out, err));
 }
 
+static enum outcome fault_record_batch(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum ledger_record *out, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_LEDGER_RECORD_BATCH,
+	    plan->ledger->record_batch(
+		plan->ledger->ctx, ref, orders, n, deadline_ns, out, err));
+}
+
+static enum outcome fault_bury(void *ctx, const struct dead_letter *letter,
+    int64_t deadline_ns, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_LEDGER_BURY,
+	    plan->ledger->bury(plan->ledger->ctx, letter, deadline_ns, err));
+}
+
 static enum outcome fault_void(void *ctx, const struct order *claims, size_t n,
     int64_t deadline_ns, struct err *err)
 {
@@ -298,6 +392,13 @@ struct gate_port fault_gate_port(struct fault_plan *plan)
 {
 	return (struct gate_port){
 	    .claim = fault_claim,
+	    .enqueue = fault_enqueue,
+	    .pending = fault_pending,
+	    .take = fault_take,
+	    .settled = fault_settled,
+	    .queue_scan = fault_queue_scan,
+	    .retire = fault_retire,
+	    .carry = fault_carry,
 	    .confirm = fault_confirm,
 	    .flush = fault_flush,
 	    .release = fault_release,
@@ -320,6 +421,8 @@ struct ledger_port fault_ledger_port(struct fault_plan *plan)
 	return (struct ledger_port){
 	    .ready = fault_ready,
 	    .record = fault_record,
+	    .record_batch = fault_record_batch,
+	    .bury = fault_bury,
 	    .void_claims = fault_void,
 	    .find = fault_find,
 	    .find_unit = fault_find_unit,

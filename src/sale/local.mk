@@ -5,7 +5,8 @@ libsale_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libsale_a_SOURCES = \
 	%reldir%/audit.c %reldir%/audit.h \
 	%reldir%/buy.c %reldir%/buy.h \
-	%reldir%/buy_clash.c %reldir%/buy_int.h \
+	%reldir%/buy_accept.c %reldir%/buy_clash.c %reldir%/buy_int.h \
+	%reldir%/buy_look.c \
 	%reldir%/claim.c \
 	%reldir%/ids.c %reldir%/ids.h \
 	%reldir%/mend.c %reldir%/mend.h \
@@ -21,5 +22,7 @@ check_LIBRARIES += libsalemem.a
 libsalemem_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libsalemem_a_SOURCES = \
 	%reldir%/fault.c %reldir%/fault.h \
-	%reldir%/mem.h %reldir%/mem_gate.c %reldir%/mem_ledger.c
+	%reldir%/mem.h %reldir%/mem_gate.c %reldir%/mem_gate_build.c \
+	%reldir%/mem_gate_int.h %reldir%/mem_gate_queue.c \
+	%reldir%/mem_ledger.c
 EXTRA_DIST += %reldir%/.may_include

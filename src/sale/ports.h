@@ -87,7 +87,7 @@ struct gate_ticket {
 	uint32_t epoch; /* EPOCH: the gate's own */
 	uint32_t units; /* GONE: how many the gate was given to sell */
 	bool waiting; /* GONE: some of them wait to be written */
-	struct order queued; /* QUEUED: all but the epoch's outcome */
+	struct order queued; /* QUEUED: as a settler is given it */
 };
 
 /* Why a claim's unit goes back to the free list. */
@@ -153,7 +153,10 @@ enum gate_fate {
 	GATE_FATE_VOID, /* unit back, slot free, the attempt is spent */
 	/* Void, and its unit is somebody else's order (the gate had forgotten
 	 * it): slot free, the attempt is spent, the unit stays where it is. */
-	GATE_FATE_TAKEN
+	GATE_FATE_TAKEN,
+	/* Sold on *another* unit (the gate had forgotten that): unit back, the
+	 * slot stays the sold order's. */
+	GATE_FATE_ELSEWHERE
 };
 
 struct gate_settled {
@@ -169,7 +172,8 @@ struct gate_seeded {
 	uint32_t limit;
 	uint64_t free; /* units given to seed() */
 	uint64_t owners; /* orders given to own() */
-	uint64_t waiting; /* entries given to carry() and not refused */
+	/* Entries given to carry() and not refused; each has a slot, too. */
+	uint64_t waiting;
 };
 
 struct gate_port {
@@ -195,7 +199,8 @@ struct gate_port {
 	    const struct customer *who, const struct order *draft,
 	    int64_t deadline_ns, struct gate_ticket *out, struct err *err);
 	/*
-	 * The accepted orders of a customer that wait to be written, by slot.
+	 * The accepted orders of a customer that wait to be written, by slot,
+	 * each as a settler is given it.
 	 * *known is false when this gate is lost or of another epoch: then
 	 * nothing is proved by an empty list.  Ask the gate first and the
 	 * ledger afterwards: an order that was written in between is in the
@@ -230,14 +235,29 @@ struct gate_port {
 	    int64_t deadline_ns, struct gate_entry *out, size_t *n,
 	    struct err *err);
 	/*
+	 * For a rebuild, before it reads what waits: the gate that is published
+	 * gives nothing out any more, if it is older than `ref`: claim() and
+	 * enqueue() answer EPOCH with ref's.  Everything else goes on, the gauge
+	 * shows it as it is, and publish() ends it.  Else an order could be
+	 * accepted behind the reader's back.  An epoch between the two can not
+	 * be published any more.  DONE also when no gate is known.
+	 */
+	enum outcome (*retire)(void *ctx, struct gate_ref ref,
+	    int64_t deadline_ns, struct err *err);
+	/*
 	 * For a rebuild: accepted orders of an older epoch go into the stream
 	 * of `ref`, which is not published yet, with their record and slot.
-	 * refused[i]: its slot is another claim's by now; it is not there.
+	 * refused[i]: its slot is another claim's by now, or the claim is there
+	 * already; nothing was written of it.
 	 */
 	enum outcome (*carry)(void *ctx, struct gate_ref ref,
 	    const struct order *orders, size_t n /* <= SETTLE_BATCH */,
 	    int64_t deadline_ns, bool *refused, struct err *err);
 	/*
+	 * confirm, release, heal and rekey are about leases: to a claim whose
+	 * order was accepted they do nothing, its settler does.  (rekey to such
+	 * a claim: `from`'s unit is returned, and the answer is QUEUED.)
+	 *
 	 * Notes that the ledger has the claim as sold on its unit, so that the
 	 * lease can go.  Cannot fail: it is sent along with the next claim, or
 	 * by flush; if it is lost, the keeper confirms.
@@ -286,8 +306,10 @@ struct gate_port {
 	    int64_t deadline_ns, struct err *err);
 	/*
 	 * Makes `ref` the sale's gate.  NOT_DONE when a later epoch already is,
-	 * and when the gate does not have all that was seeded any more: a wipe
-	 * between two calls must not become a gate with units missing.
+	 * or is being made (retire), and when the gate does not have all that was seeded any more: a wipe
+	 * between two calls must not become a gate with units missing.  DONE
+	 * and no change when it is published already (its answer was lost): it
+	 * sells, its stock may be another, and it has noted things since.
 	 */
 	enum outcome (*publish)(void *ctx, struct gate_ref ref,
 	    const struct gate_seeded *seeded, int64_t deadline_ns,
@@ -297,7 +319,9 @@ struct gate_port {
 	    int64_t deadline_ns, struct err *err);
 
 	/*
-	 * More stock: units meta.units+1 .. units go to the free list.
+	 * More stock: units meta.units+1 .. units go to the free list, except
+	 * those that shrink() marked as away: such a mark ends, and the unit
+	 * comes back when the claim that has it is released, or is sold.
 	 * Idempotent; bounded to 1000 units a call: `*done` says up to where.
 	 */
 	enum outcome (*grow)(void *ctx, struct gate_ref ref, uint32_t units,
@@ -305,8 +329,9 @@ struct gate_port {
 	/*
 	 * Less stock: takes the units above `units` out of the free list, from
 	 * the highest number down, at most 64 a call.  `*done` is how many
-	 * units the gate has now.  One that is leased is let go when it is
-	 * returned.
+	 * units the gate has now.  One that is not in the list (leased, or
+	 * sold since) is marked as away.  When it is returned while it is above
+	 * the stock, it is let go and its mark ends: then grow() has it again.
 	 */
 	enum outcome (*shrink)(void *ctx, struct gate_ref ref, uint32_t units,
 	    int64_t deadline_ns, uint32_t *done, struct err *err);
@@ -332,7 +357,9 @@ struct gate_port {
 enum ledger_record {
 	LEDGER_RECORDED, /* committed */
 	LEDGER_FENCED, /* 0 rows: the guard refused; read the sale to see why */
-	LEDGER_CLASH /* 1062: a row is in the way; read which */
+	LEDGER_CLASH, /* 1062: a row is in the way; read which */
+	LEDGER_REFUSED /* record_batch: a row is refused for what it says; err
+			* has why */
 };
 
 /* An accepted order that cannot be written, for the operator to look at. */
@@ -370,7 +397,8 @@ struct ledger_port {
 	    enum ledger_record *out, struct err *err);
 	/*
 	 * A void row for the letter's claim, unless it has a row, and the
-	 * letter itself, in one transaction.  A second time does nothing.
+	 * letter itself, in one transaction.  A second time does nothing.  A
+	 * claim of 16 zero bytes could not be read: there is no row for it.
 	 */
 	enum outcome (*bury)(void *ctx, const struct dead_letter *letter,
 	    int64_t deadline_ns, struct err *err);

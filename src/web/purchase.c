@@ -100,6 +100,7 @@ void web_order_buy(struct exchange *x)
 	    !payload_read(x, &payload) || !key_read(x, &payload, &key))
 		return;
 	purchase.sale = entry.sale;
+	purchase.waiting = entry.gauge.waiting > 0;
 	purchase.customer = x->who;
 	purchase.key = key;
 	memcpy(purchase.payload_hash, payload.hash, PAYLOAD_HASH_BYTES);

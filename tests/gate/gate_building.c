@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "rig.h"
+#include "sale/gate_scene.h"
 
 #include <stdio.h>
 
@@ -117,12 +118,15 @@ START_TEST(test_publish_goes_only_forward)
 	    OUT_NOT_DONE);
 	ASSERT_SAYS("epoch 10 is in use");
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 10);
-	/* The one whose answer was lost is asked for again. */
+	/* The one whose answer was lost is asked for again: what was noticed
+	 * of it, and by which run of the server it was made, stands. */
+	rig_do(&rig, "HSET {fg:5}:meta dropped 3 run_id another");
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10),
 		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).dropped, 3);
+	ck_assert(rig_gauge(&rig).restarted);
 	/* What somebody left in meta does not get into the next one. */
-	rig_do(&rig, "HSET {fg:5}:meta dropped 3");
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11),
 		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
 	    OUT_DONE);
@@ -262,54 +266,12 @@ START_TEST(test_shrink)
 }
 END_TEST
 
-/*
- * More stock after less: the unit that a claim still has must not be given out
- * beside it.  It was, until its claim's row refused the second one.
- */
-static const struct {
-	bool release, first; /* the claim is void; before there is more again */
-	const char *free; /* in the end */
-} aways[] = {
-    {false, false, ""},
-    {true, true, "2"},
-    {true, false, "2"},
-};
-
-START_TEST(test_grow_over_a_leased_unit)
+START_TEST(test_scene)
 {
 	struct rig rig;
 
 	rig_open(&rig);
-	rig_sale(&rig, ref, 2, 9);
-	rig_claim(&rig, "ann", 10);
-	rig_claim(&rig, "ann", 11);
-	ck_assert_uint_eq(stock(&rig, false, 1), 1);
-	if (aways[_i].release && aways[_i].first)
-		rig_release(&rig, "ann", 11, GATE_RELEASE_VOID);
-	ck_assert_uint_eq(stock(&rig, true, 2), 2);
-	if (aways[_i].release && !aways[_i].first)
-		rig_release(&rig, "ann", 11, GATE_RELEASE_VOID);
-	rig_assert_free(&rig, aways[_i].free);
-	/* Once, and no trace of it: less and more again is as at first. */
-	ck_assert_uint_eq(stock(&rig, false, 1), 1);
-	ck_assert_uint_eq(stock(&rig, true, 2), 2);
-	rig_assert_free(&rig, aways[_i].free);
-	rig_close(&rig);
-}
-END_TEST
-
-START_TEST(test_grow_over_a_sold_unit)
-{
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 2, 9);
-	rig_claim(&rig, "ann", 10);
-	rig_claim(&rig, "ann", 11);
-	ck_assert_uint_eq(stock(&rig, false, 1), 1);
-	rig_confirm(&rig, 11);
-	ck_assert_uint_eq(stock(&rig, true, 2), 2);
-	rig_assert_free(&rig, "");
+	gate_scene_play(&rig.port, (size_t)_i, SOON);
 	rig_close(&rig);
 }
 END_TEST
@@ -355,8 +317,6 @@ TESTS_MAIN("gate-building", UNIT("rebuild", test_rebuild),
     UNIT("seed-in-use", test_a_gate_in_use_is_not_seeded),
     UNIT("seed-twice", test_seed_twice_is_once),
     UNIT("batches", test_largest_batches), UNIT("grow", test_grow),
-    UNIT("shrink", test_shrink),
-    UNIT_TABLE("away", test_grow_over_a_leased_unit, ARRAY_LEN(aways)),
-    UNIT("away-sold", test_grow_over_a_sold_unit),
+    UNIT("shrink", test_shrink), UNIT_TABLE("scene", test_scene, GATE_SCENES),
     UNIT("shrink-steps", test_shrink_in_bounded_steps),
     UNIT("stock-nowhere", test_stock_of_no_gate))

@@ -74,7 +74,8 @@ TESTS += %reldir%/gate_rights.it
 
 check_PROGRAMS += %reldir%/gate_building
 %canon_reldir%_gate_building_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
-%canon_reldir%_gate_building_SOURCES = %reldir%/gate_building.c $(GATE_RIG)
+%canon_reldir%_gate_building_SOURCES = %reldir%/gate_building.c $(GATE_RIG) \
+	tests/sale/gate_scene.c tests/sale/gate_scene.h
 %canon_reldir%_gate_building_LDADD = $(GATE_TEST_LIBS)
 dist_check_SCRIPTS += %reldir%/gate_building.it
 TESTS += %reldir%/gate_building.it

@@ -17,3 +17,9 @@ unit_tests += %reldir%/test_twins
 %canon_reldir%_test_mend_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_mend_SOURCES = %reldir%/test_mend.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_mend_LDADD = $(SALE_TEST_LIBS)
+
+unit_tests += %reldir%/test_mem_gate
+%canon_reldir%_test_mem_gate_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_mem_gate_SOURCES = %reldir%/test_mem_gate.c \
+	%reldir%/gate_scene.c %reldir%/gate_scene.h
+%canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)

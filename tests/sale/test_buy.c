@@ -245,7 +245,7 @@ static void scene_unit_resurrected(struct world *w)
 	ck_assert_int_eq(w->gate.publish(w->gate.ctx,
 			     (struct gate_ref){w->sale.id, w->sale.epoch},
 			     &(struct gate_seeded){w->sale.stock,
-				 w->sale.per_customer, w->sale.stock, 0},
+				 w->sale.per_customer, w->sale.stock, 0, 0},
 			     INT64_MAX, &err),
 	    OUT_DONE);
 	(void)rebuilt;
@@ -268,7 +268,7 @@ static void scene_slot_forgotten(struct world *w)
 	ck_assert_int_eq(w->gate.publish(w->gate.ctx,
 			     (struct gate_ref){w->sale.id, w->sale.epoch},
 			     &(struct gate_seeded){w->sale.stock,
-				 w->sale.per_customer, w->sale.stock - 1, 0},
+				 w->sale.per_customer, w->sale.stock - 1, 0, 0},
 			     INT64_MAX, &err),
 	    OUT_DONE);
 }
