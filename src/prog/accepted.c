@@ -119,6 +119,7 @@ static const char *const durability_names[] = {
     [ACCEPTED_UNKNOWN] = "unknown",
     [ACCEPTED_STORED] = "stored",
     [ACCEPTED_MEMORY] = "memory",
+    [ACCEPTED_REFUSED] = "refused",
 };
 _Static_assert(ARRAY_LEN(durability_names) == ACCEPTED_DURABILITY_COUNT,
     "a name for each");

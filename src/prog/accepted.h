@@ -51,11 +51,12 @@ void accepted_close(struct accepted *accepted, size_t place, uint64_t stamp);
 enum accepted_durability {
 	ACCEPTED_UNKNOWN, /* the gate was not asked yet, or does not answer */
 	ACCEPTED_STORED, /* as [queue] durability asks */
-	ACCEPTED_MEMORY, /* less: a crash of Redis may lose some */
+	ACCEPTED_MEMORY, /* less, and [queue] accept_loss: some may be lost */
+	ACCEPTED_REFUSED, /* less: no order is accepted */
 	ACCEPTED_DURABILITY_COUNT
 };
 
-/* "unknown", "stored", "memory": for the API, the status page and metrics. */
+/* "unknown", "stored", "memory", "refused": for metrics. */
 const char *accepted_durability_name(enum accepted_durability durability);
 /* The keeper writes, anybody reads. */
 void accepted_set_durability(

@@ -203,7 +203,8 @@ static void durability_put(const struct metrics *metrics, struct strbuf *out)
 {
 	const struct om_family family = GAUGE("queue_durability",
 	    "What Redis makes of an accepted order: as [queue] durability "
-	    "asks (stored), less (memory), or it did not say (unknown).");
+	    "asks (stored), less (memory if accept_loss is set, else refused), "
+	    "or it did not say (unknown).");
 
 	om_head(out, &family);
 	for (int i = 0; i < ACCEPTED_DURABILITY_COUNT; i++) {

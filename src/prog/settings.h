@@ -99,6 +99,12 @@ struct settings {
 	} settler;
 };
 
+/* In the order of the setting's choices. */
+enum queue_durability {
+	QUEUE_ALWAYS,
+	QUEUE_WAITAOF
+};
+
 enum setting_type {
 	SETTING_TEXT,
 	SETTING_SECRET, /* text that is never shown */

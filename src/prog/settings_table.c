@@ -318,8 +318,9 @@ const struct setting settings_table[] = {
 	"Accept purchases even if Redis keeps them less well than durability "
 	"asks: a crash of Redis may then lose some that a shopper was told of "
 	"(202). Answers, status page and doctor say so, the lost ones are "
-	"counted, and whoever asks for one hears 404. no: such purchases are "
-	"refused with 503, and a sale in these modes is refused at a start."},
+	"counted, and whoever asks for one hears 404. Nothing is waited for "
+	"then. no: such purchases are refused with 503, and a sale in these "
+	"modes is refused at a start."},
 
     {"settler", "processes", SETTING_NUMBER, AT(settler.processes), "1", 0, 64,
 	NULL, true,

@@ -57,6 +57,7 @@ void snapshot_orders(const struct snapshot *snapshot, struct status *status)
 	    [ACCEPTED_UNKNOWN] = "unknown",
 	    [ACCEPTED_STORED] = "stored",
 	    [ACCEPTED_MEMORY] = "memory: may be lost",
+	    [ACCEPTED_REFUSED] = "too weak: none is accepted",
 	};
 	struct settler_stats settler;
 	struct keeper_stats keeper;
