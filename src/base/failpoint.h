@@ -45,6 +45,12 @@
 	X(after_confirm, false)                                      \
 	X(before_reply, false)                                       \
 	X(mid_reply, false)                                          \
+	/* an accepted order, and its settler */                     \
+	X(before_enqueue, true) /* err: not sent, nobody knows */    \
+	X(after_enqueue, true) /* err: done, the answer lost */      \
+	X(after_take, true) /* err: given out, the answer lost */    \
+	X(before_settled, true) /* err: not sent, nobody knows */    \
+	X(after_settled, true) /* err: done, the answer lost */      \
 	/* the keeper */                                             \
 	X(tick_begin, false)                                         \
 	X(reap_after_list, false)                                    \

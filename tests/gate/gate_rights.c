@@ -103,7 +103,7 @@ START_TEST(test_library_comes_back_by_itself)
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
 	rig_do(&rig, "FUNCTION FLUSH");
-	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v1 0");
+	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v2 0");
 	ck_assert_int_eq(rig_claim(&rig, "ann", 10).unit, 1);
 	rig_do(&rig, "FUNCTION FLUSH");
 	/* This confirm is lost, which is the keeper's business; the gauge
@@ -132,7 +132,7 @@ START_TEST(test_load_is_idempotent)
 	/* A program of another version holds one of our names. */
 	rig_do(&rig, "FUNCTION FLUSH");
 	rig_do(&rig, "FUNCTION LOAD %s",
-	    "#!lua name=other\nredis.register_function('fg_claim_v1', "
+	    "#!lua name=other\nredis.register_function('fg_claim_v2', "
 	    "function() return 1 end)");
 	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("already exists");
@@ -146,7 +146,9 @@ END_TEST
 	"ACL SETUSER shop reset on >pw ~{fg:* -@all +ping +info +fcall "      \
 	"+hmget +hget +hset +hdel +hincrby +hlen +llen +lpop +rpush +lindex " \
 	"+lrange +lpos +lrem +zadd +zcard +zrange +zrangebyscore +zrem "      \
-	"+zscore +unlink +time"
+	"+zscore +unlink +time +sadd +scard +smismember +xadd +xlen +xrange " \
+	"+xreadgroup +xautoclaim +xpending +xack +xdel +xgroup|create "       \
+	"+xinfo|groups"
 
 START_TEST(test_smallest_rights)
 {
@@ -223,12 +225,12 @@ START_TEST(test_missing_rights_are_named)
 	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
 	rig_sale(&rig, ref, 3, 1);
 	rig_do(&rig, SHOP_USER);
-	rig_do(&rig, "ACL SETUSER shop -zadd -unlink");
+	rig_do(&rig, "ACL SETUSER shop -zadd -unlink -xgroup|create");
 	with.user = "shop";
 	with.password = "pw";
 	swap_gate(&rig, &with);
 	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("ACL SETUSER shop +ZADD +UNLINK");
+	ASSERT_SAYS("ACL SETUSER shop +ZADD +UNLINK +XGROUP|CREATE");
 	/* Why: it stops in the middle, and cannot be called not done. */
 	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_UNKNOWN);
 	ASSERT_SAYS("can't run this command");
@@ -268,7 +270,7 @@ START_TEST(test_check)
 	ck_assert_msg(strncmp(version, "Redis ", 6) == 0 ||
 			  strncmp(version, "Valkey ", 7) == 0,
 	    "%s", version);
-	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v1 0");
+	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v2 0");
 	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
 	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
 	rig_do(&rig, "CONFIG SET maxmemory-policy allkeys-lru");

@@ -12,6 +12,11 @@ unit_tests += %reldir%/test_reply
 %canon_reldir%_test_reply_SOURCES = %reldir%/test_reply.c
 %canon_reldir%_test_reply_LDADD = $(GATE_TEST_LIBS)
 
+unit_tests += %reldir%/test_entry
+%canon_reldir%_test_entry_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_test_entry_SOURCES = %reldir%/test_entry.c
+%canon_reldir%_test_entry_LDADD = $(GATE_TEST_LIBS)
+
 unit_tests += %reldir%/test_conn
 %canon_reldir%_test_conn_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
 %canon_reldir%_test_conn_SOURCES = %reldir%/test_conn.c %reldir%/calls.h \

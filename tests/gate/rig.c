@@ -163,7 +163,7 @@ void rig_sale(
 	}
 	ASSERT_OUT(
 	    rig->port.publish(rig->port.ctx, of,
-		&(struct gate_seeded){units, limit, units, 0}, SOON, &err),
+		&(struct gate_seeded){units, limit, units, 0, 0}, SOON, &err),
 	    OUT_DONE);
 }
 

@@ -1,0 +1,294 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- Accepted orders (modes queue and sweep): record, slot and stream entry are one
+-- fact, which a settler ends.  There is no lease, so no keeper ever sees them.
+-- Part of the library that gate.lua begins.
+--
+-- Nothing trims the stream: that would take entries out of settlers' hands without
+-- a word.  It cannot outgrow the stock, since each entry holds a unit.
+
+-- The settlers' consumer group, made on demand and always from the beginning: what
+-- was settled before is not in the stream any more.
+local GROUP = 'settlers'
+local SETTLE_MAX = 64 -- entries of one call: SETTLE_BATCH in ports.h
+
+local ORDER_ARGS = 7 -- claim, unit, slot, customer, payload_hash, ref, created
+
+-- XADD comes first: a stream takes no more ids once somebody has written the largest.
+local function accept(keys, claim, unit, slot, customer, hash, ref, created)
+	local id = redis.call('XADD', keys[QUEUE], '*', 'claim', claim,
+		'unit', unit, 'slot', slot, 'customer', customer,
+		'payload_hash', hash, 'ref', ref, 'created', created)
+	redis.call('HSET', keys[REC], claim,
+		table.concat({unit, slot, customer, id}, '|'))
+	redis.call('HSET', keys[SLOT], slot .. ':' .. customer, claim)
+end
+
+-- epoch, customer, from, touch, payload_hash, ref, created, claim ids.
+-- TAKEN unit slot attempt dropped | SPENT | and all that claim says
+local function enqueue(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local customer, chain = args[2], {unpack(args, 8)}
+	local answer, holders = known(keys, args[1], customer, chain, meta.limit)
+	if answer then
+		-- WAITAOF is about what its own connection wrote, and this fact
+		-- another one wrote: a write that changes nothing comes after it.
+		if answer[1] == 'QUEUED' and args[4] == '1' then
+			redis.call('HSET', keys[META], 'epoch', args[1])
+		end
+		return answer
+	end
+	local slot, held = room(keys, meta, holders)
+	if not slot then
+		return held
+	end
+	local void = redis.call('SMISMEMBER', keys[VOID], unpack(chain))
+	redis.call('XLEN', keys[QUEUE])
+	local attempt = tonumber(args[3]) + 1
+	while attempt <= #chain and void[attempt] == 1 do
+		attempt = attempt + 1
+	end
+	if attempt > #chain then
+		return {'SPENT'}
+	end
+	local unit, dropped = unit_pop(keys, meta.units)
+	if not unit then
+		return {'SOFT', held, dropped}
+	end
+	local sound, why = pcall(accept, keys, chain[attempt], unit, slot,
+		customer, args[5], args[6], args[7])
+	if not sound then
+		-- A new gate has a new stream: its keeper makes one.
+		unit_return(keys, unit, meta.units)
+		note_forgot(keys, args[1])
+		return redis.error_reply(type(why) == 'table' and why.err or why)
+	end
+	return {'TAKEN', unit, slot, attempt - 1, dropped}
+end
+
+-- epoch, customer.  OK and the entries, by slot | EPOCH e | NOSALE
+local function pending(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local holders = redis.call('HMGET', keys[SLOT],
+		unpack(slot_fields(args[2], SLOTS_MAX)))
+	local claims, answer = {}, {'OK'}
+	for n = 1, SLOTS_MAX do
+		claims[#claims + 1] = holders[n] or nil
+	end
+	if #claims == 0 then
+		return answer
+	end
+	local recs = redis.call('HMGET', keys[REC], unpack(claims))
+	for i = 1, #claims do
+		local _, _, _, id = rec_read(recs[i])
+		if id then
+			local entry = redis.call('XRANGE', keys[QUEUE], id, id)
+			if not entry[1] then
+				return redis.error_reply(
+					'ERR an accepted order is lost')
+			end
+			answer[#answer + 1] = entry[1]
+		end
+	end
+	return answer
+end
+
+-- How many entries are in the hands of settlers; nil: there is no group yet.  The
+-- stream must be there.
+local function group_pending(keys)
+	for _, group in ipairs(redis.call('XINFO', 'GROUPS', keys[QUEUE])) do
+		local of = {}
+		for i = 1, #group, 2 do
+			of[group[i]] = group[i + 1]
+		end
+		if of.name == GROUP then
+			return of.pending
+		end
+	end
+end
+
+-- Entries that this consumer was given before.  One whose entry somebody deleted
+-- comes back empty, every time: it is acknowledged.
+local function take_own(keys, consumer, max)
+	local gone, own = {}, {}
+	local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
+		'COUNT', max, 'STREAMS', keys[QUEUE], '0')
+	for _, entry in ipairs(answer and answer[1][2] or {}) do
+		local list = entry[2] and own or gone
+		list[#list + 1] = entry[2] and entry or entry[1]
+	end
+	if #gone > 0 then
+		redis.call('XACK', keys[QUEUE], GROUP, unpack(gone))
+	end
+	return own
+end
+
+-- Adds to each how often it was given to somebody.
+local function deliveries_put(keys, consumer, entries)
+	local rows = redis.call('XPENDING', keys[QUEUE], GROUP, entries[1][1],
+		entries[#entries][1], SETTLE_MAX, consumer)
+	local times = {}
+	for _, row in ipairs(rows) do
+		times[row[1]] = row[4]
+	end
+	for _, entry in ipairs(entries) do
+		entry[3] = times[entry[1]] or 1
+	end
+end
+
+-- epoch, consumer, max, idle ms.  OK and id, fields, deliveries of each | EPOCH e |
+-- NOSALE
+local function take(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local consumer, max = args[2], math.min(tonumber(args[3]), SETTLE_MAX)
+	if redis.call('XLEN', keys[QUEUE]) == 0 then
+		return {'OK'}
+	end
+	if not group_pending(keys) then
+		redis.call('XGROUP', 'CREATE', keys[QUEUE], GROUP, '0')
+	end
+	local entries = take_own(keys, consumer, max)
+	if #entries == 0 then
+		entries = redis.call('XAUTOCLAIM', keys[QUEUE], GROUP, consumer,
+			args[4], '0-0', 'COUNT', max)[2]
+	end
+	if #entries == 0 then
+		local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
+			'COUNT', max, 'STREAMS', keys[QUEUE], '>')
+		entries = answer and answer[1][2] or {}
+	end
+	if #entries > 0 then
+		deliveries_put(keys, consumer, entries)
+	end
+	return {'OK', unpack(entries)}
+end
+
+-- Units back on sale, as unit_return, but in one command.
+local function units_return(keys, units, stock)
+	local back = {}
+	for _, unit in ipairs(units) do
+		if unit <= stock then
+			back[#back + 1] = unit
+		else
+			away_end(keys, unit)
+		end
+	end
+	if #back > 0 then
+		redis.call('RPUSH', keys[FREE], unpack(back))
+	end
+end
+
+local function append(list, more)
+	for _, item in ipairs(more) do
+		list[#list + 1] = item
+	end
+end
+
+-- The slots that an order leaves that is not to be.  `rec` may be lost.
+local function slots_left(keys, rec, claim, customer)
+	local unit, slot, holder = rec_read(rec)
+	if unit then
+		local field = slot .. ':' .. holder
+		return redis.call('HGET', keys[SLOT], field) == claim and
+			{field} or {}
+	end
+	return customer ~= '' and slots_naming(keys, customer, claim) or {}
+end
+
+-- epoch, then id, claim ('': not known), customer ('': not known), SOLD | VOID |
+-- TAKEN of each.  OK, also when another epoch is in use: its making has ended them.
+local function settled(keys, args)
+	local meta = meta_of(keys, args[1])
+	if not meta then
+		return {'OK'}
+	end
+	local ids, claims = {}, {}
+	for i = 2, #args, 4 do
+		ids[#ids + 1], claims[#claims + 1] = args[i], args[i + 1]
+	end
+	local recs = redis.call('HMGET', keys[REC], unpack(claims))
+	local recs_end, slots_end, units, void = {}, {}, {}, {}
+	local taken, seen = false, {}
+	for i, id in ipairs(ids) do
+		local claim, fate = claims[i], args[4 * i + 1]
+		local unit, _, _, entry = rec_read(recs[i])
+		local names = entry == id and not seen[id]
+		seen[id] = true
+		-- A record that names another entry is none of this one's.
+		if fate ~= 'SOLD' and claim ~= '' and (names or not recs[i]) then
+			append(slots_end, slots_left(keys, recs[i], claim,
+				args[4 * i]))
+			void[#void + 1] = claim
+		end
+		if names then
+			recs_end[#recs_end + 1] = claim
+			taken = taken or fate == 'TAKEN'
+			if fate == 'VOID' then
+				units[#units + 1] = unit
+			end
+		end
+	end
+	redis.call('LLEN', keys[FREE])
+	redis.call('SCARD', keys[VOID])
+	redis.call('XACK', keys[QUEUE], GROUP, unpack(ids))
+	redis.call('XDEL', keys[QUEUE], unpack(ids))
+	slots_clear(keys, slots_end)
+	if #recs_end > 0 then
+		redis.call('HDEL', keys[REC], unpack(recs_end))
+	end
+	if #void > 0 then
+		redis.call('SADD', keys[VOID], unpack(void))
+	end
+	units_return(keys, units, meta.units)
+	if taken then
+		note_forgot(keys, args[1])
+	end
+	return {'OK'}
+end
+
+-- After which id, max.  OK and id, fields of each.
+local function queue_scan(keys, args)
+	return {'OK', unpack(redis.call('XRANGE', keys[QUEUE], '(' .. args[1],
+		'+', 'COUNT', math.min(tonumber(args[2]), SETTLE_MAX)))}
+end
+
+-- epoch, then an order.  OK and of each 1 when it was refused, else 0 | EPOCH e
+local function carry(keys, args)
+	local refusal = published(keys, args[1])
+	if refusal then
+		return refusal
+	end
+	local claims, fields = {}, {}
+	for i = 2, #args, ORDER_ARGS do
+		claims[#claims + 1] = args[i]
+		fields[#fields + 1] = args[i + 2] .. ':' .. args[i + 3]
+	end
+	local recs = redis.call('HMGET', keys[REC], unpack(claims))
+	local holders = redis.call('HMGET', keys[SLOT], unpack(fields))
+	redis.call('XLEN', keys[QUEUE])
+	local answer, here, seen = {'OK'}, {}, {}
+	for i, claim in ipairs(claims) do
+		local holder = holders[i] or here[fields[i]]
+		local refused = seen[claim] or holder and holder ~= claim
+		answer[i + 1] = refused and 1 or 0
+		-- With a record, it is the call whose answer was lost.
+		if not refused then
+			here[fields[i]], seen[claim] = claim, true
+			if not recs[i] then
+				local at = 2 + (i - 1) * ORDER_ARGS
+				accept(keys, unpack(args, at,
+					at + ORDER_ARGS - 1))
+			end
+		end
+	end
+	return answer
+end
