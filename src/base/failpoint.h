@@ -60,6 +60,10 @@
 	X(reap_after_release, false)                                 \
 	/* a settler */                                              \
 	X(settler_tick, false)                                       \
+	/* a settler and the ledger */                               \
+	X(before_batch, true) /* err: not sent, and nobody knows */  \
+	X(at_batch_send, false) /* all looks at clocks are over */   \
+	X(after_batch, true) /* err: done, the answer lost */        \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \

@@ -14,12 +14,18 @@ struct ledger {
 	struct conn_target target;
 	struct conn_limits limits;
 	struct conn conn;
-	/* Room for the largest statement's parameters. */
-	MYSQL_BIND params[STATEMENT_BATCH_MAX * VOID_PARAM_COUNT];
+	/* Room for the largest statement's parameters, and for their times. */
+	MYSQL_BIND params[STATEMENT_PARAM_MAX];
+	MYSQL_TIME times[RECORD_BATCH_MAX];
 };
 
 /* Operator functions have no deadline: the client's timeouts bound each call. */
 #define NO_DEADLINE INT64_MAX
+
+/* Functions of the port that have a file of their own. */
+enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum ledger_record *answer, struct err *err);
 
 /*
  * A second connection for what may rightly wait longer than a purchase may: it

@@ -5,6 +5,7 @@ libledger_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libledger_a_SOURCES = \
 	%reldir%/address.c %reldir%/address.h \
 	%reldir%/admin.c \
+	%reldir%/batch.c \
 	%reldir%/check.c \
 	%reldir%/compat.h \
 	%reldir%/conn.c %reldir%/conn.h \

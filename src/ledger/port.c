@@ -14,21 +14,10 @@ static enum outcome port_ready(void *ctx, int64_t deadline_ns, struct err *err)
 	return conn_ensure_hot(&ledger->conn, deadline_ns, err);
 }
 
-static void param_customer(MYSQL_BIND *bind, const struct customer *who)
-{
-	param_bytes(bind, who->n > 0 ? who->text : NULL, who->n);
-}
-
-static void param_claim(MYSQL_BIND *bind, const struct claim_id *claim)
-{
-	param_bytes(bind, claim->b, sizeof(claim->b));
-}
-
 static enum outcome port_record(void *ctx, const struct order *order,
     int64_t deadline_ns, enum ledger_record *answer, struct err *err)
 {
 	struct ledger *ledger = ctx;
-	size_t ref_len = strnlen(order->ref, sizeof(order->ref));
 	MYSQL_TIME created;
 	MYSQL_BIND params[11];
 	struct call call = {.id = STMT_RECORD, .params = params};
@@ -39,7 +28,7 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	param_customer(&params[2], &order->customer);
 	param_u32(&params[3], &order->slot);
 	param_bytes(&params[4], order->payload_hash, PAYLOAD_HASH_BYTES);
-	param_bytes(&params[5], ref_len > 0 ? order->ref : NULL, ref_len);
+	param_ref(&params[5], order->ref);
 	param_wall(&params[6], order->created, &created);
 	param_u32(&params[7], &order->sale.v);
 	param_u32(&params[8], &order->epoch);
@@ -271,6 +260,7 @@ struct ledger_port ledger_port(struct ledger *ledger)
 	return (struct ledger_port){
 	    .ready = port_ready,
 	    .record = port_record,
+	    .record_batch = ledger_record_batch,
 	    .void_claims = port_void_claims,
 	    .find = port_find,
 	    .find_unit = port_find_unit,

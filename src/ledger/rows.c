@@ -57,6 +57,28 @@ void param_double(MYSQL_BIND *bind, const double *value)
 	param_at(bind, MYSQL_TYPE_DOUBLE, value, sizeof(*value));
 }
 
+void param_customer(MYSQL_BIND *bind, const struct customer *who)
+{
+	param_bytes(bind, who->n > 0 ? who->text : NULL, who->n);
+}
+
+void param_claim(MYSQL_BIND *bind, const struct claim_id *claim)
+{
+	param_bytes(bind, claim->b, sizeof(claim->b));
+}
+
+void param_ref(MYSQL_BIND *bind, const char ref[ORDER_REF_MAX + 1])
+{
+	size_t n = strnlen(ref, ORDER_REF_MAX + 1);
+
+	param_bytes(bind, n > 0 ? ref : NULL, n);
+}
+
+void param_null(MYSQL_BIND *bind)
+{
+	bind_is(bind, MYSQL_TYPE_NULL);
+}
+
 void param_wall(MYSQL_BIND *bind, struct wall when, MYSQL_TIME *room)
 {
 	if (when.us == 0) {
@@ -318,6 +340,13 @@ bool wall_from_mysql(const MYSQL_TIME *from, struct wall *out)
 		      US_PER_S +
 		  (int64_t)from->second_part;
 	return true;
+}
+
+bool wall_fits_mysql(struct wall when)
+{
+	/* 0001-01-01 and 10000-01-01 */
+	return when.us >= -62135596800 * US_PER_S &&
+	       when.us < 253402300800 * US_PER_S;
 }
 
 void wall_to_mysql(struct wall when, MYSQL_TIME *out)

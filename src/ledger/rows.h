@@ -23,6 +23,13 @@ void param_text(MYSQL_BIND *bind, struct strv text);
 void param_u32(MYSQL_BIND *bind, const uint32_t *value);
 void param_i64(MYSQL_BIND *bind, const int64_t *value);
 void param_double(MYSQL_BIND *bind, const double *value);
+/* An empty customer is NULL. */
+void param_customer(MYSQL_BIND *bind, const struct customer *who);
+void param_claim(MYSQL_BIND *bind, const struct claim_id *claim);
+/* "" is NULL. */
+void param_ref(MYSQL_BIND *bind, const char ref[ORDER_REF_MAX + 1]);
+/* NULL, where the statement wants a value. */
+void param_null(MYSQL_BIND *bind);
 /* `room` is filled from `when`; a time that is not set is NULL. */
 void param_wall(MYSQL_BIND *bind, struct wall when, MYSQL_TIME *room);
 
@@ -76,5 +83,8 @@ bool sale_row_read(const struct sale_row *row, struct sale *out, bool *found,
  * whatever else is no day of the calendar. */
 bool wall_from_mysql(const MYSQL_TIME *from, struct wall *out) ATTR_MUSTUSE;
 void wall_to_mysql(struct wall when, MYSQL_TIME *out);
+/* Can MySQL hold it?  The wire has 16 bits for the year: a later one would
+ * arrive as another. */
+bool wall_fits_mysql(struct wall when);
 
 #endif

@@ -46,6 +46,28 @@
 	"AND (s.closes IS NULL OR UTC_TIMESTAMP(6) < s.closes) "           \
 	"LOCK IN SHARE MODE"
 
+/*
+ * The guard again, joined with rows of parameters: the sale's row is locked
+ * before the first of them is inserted, and with no such sale there is no row.
+ * Highest unit and highest slot stand for all (CHECKs have the lowest).  Each
+ * row has its casts: a UNION's column is of all its rows' types.
+ */
+#define RECORD_BATCH_HEAD                                                \
+	"INSERT INTO orders (claim, sale_id, epoch, status, unit_no, "   \
+	"customer, slot, payload_hash, ref, created) "                   \
+	"SELECT v.claim, s.id, s.epoch, 'sold', v.unit_no, v.customer, " \
+	"v.slot, v.payload_hash, v.ref, v.created FROM sales s JOIN ("
+#define RECORD_BATCH_ROW                                                      \
+	"SELECT CAST(? AS BINARY) AS claim, CAST(? AS UNSIGNED) AS unit_no, " \
+	"CAST(? AS BINARY) AS customer, CAST(? AS UNSIGNED) AS slot, "        \
+	"CAST(? AS BINARY) AS payload_hash, CAST(? AS BINARY) AS ref, "       \
+	"CAST(? AS DATETIME(6)) AS created"
+#define RECORD_BATCH_TAIL(epoch_is)                    \
+	") AS v WHERE v.claim IS NOT NULL "            \
+	"AND s.id = ? AND s.epoch " epoch_is " ? "     \
+	"AND s.state IN ('open', 'paused', 'closed') " \
+	"AND s.stock >= ? AND s.per_customer >= ? LOCK IN SHARE MODE"
+
 /* IGNORE: a claim that has its row already keeps it.  The values are of fixed
  * shape, so that there is nothing else for IGNORE to swallow. */
 #define VOID_HEAD                                                              \
@@ -65,13 +87,21 @@
 	"STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE," \
 	"ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY"
 
-#define TEXT(name, text, params, columns)              \
-	{                                              \
-		name, text, "", "", 0, params, columns \
+#define TEXT(name, text, params, columns)                  \
+	{                                                  \
+		name, text, "", "", "", 0, params, columns \
 	}
-#define BATCH(name, head, row, tail, times, each, columns)              \
-	{                                                               \
-		name, head, row, tail, times, (times) * (each), columns \
+#define BATCH(name, head, row, tail, times, each, columns)                   \
+	{                                                                    \
+		name, head, row, ",", tail, times, (times) * (each), columns \
+	}
+#define RECORD_BATCH(times)                                                  \
+	{                                                                    \
+		"insert orders", RECORD_BATCH_HEAD, RECORD_BATCH_ROW,        \
+		    " UNION ALL ",                                           \
+		    MUTANT(no_epoch_guard) ? RECORD_BATCH_TAIL(">=")         \
+					   : RECORD_BATCH_TAIL("="),         \
+		    times, (times)*RECORD_PARAM_COUNT + GUARD_PARAM_COUNT, 0 \
 	}
 
 static const struct statement table[] = {
@@ -99,6 +129,10 @@ static const struct statement table[] = {
 	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 10, VOID_PARAM_COUNT, 0),
     [STMT_VOID_100] =
 	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 100, VOID_PARAM_COUNT, 0),
+    [STMT_RECORD_1] = RECORD_BATCH(1),
+    [STMT_RECORD_4] = RECORD_BATCH(4),
+    [STMT_RECORD_16] = RECORD_BATCH(16),
+    [STMT_RECORD_64] = RECORD_BATCH(RECORD_BATCH_MAX),
     [STMT_SALES] = TEXT("read sales",
 	/* An open sale is not crowded out by newer ones that are over. */
 	SELECT_SALE_LIST("WHERE state <> 'draft' ", "state = 'closed', "), 1,
@@ -238,7 +272,7 @@ void statement_text(enum statement_id id, struct strbuf *out)
 	strbuf_puts(out, st->head);
 	for (unsigned i = 0; i < st->times; i++) {
 		if (i > 0)
-			strbuf_putc(out, ',');
+			strbuf_puts(out, st->between);
 		strbuf_puts(out, st->repeat);
 	}
 	strbuf_puts(out, st->tail);
@@ -267,6 +301,15 @@ struct statement_batch statement_void(size_t n)
 {
 	static const struct statement_batch sizes[] = {
 	    {STMT_VOID_1, 1}, {STMT_VOID_10, 10}, {STMT_VOID_100, 100}};
+
+	return smallest(sizes, ARRAY_LEN(sizes), n);
+}
+
+struct statement_batch statement_record(size_t n)
+{
+	static const struct statement_batch sizes[] = {{STMT_RECORD_1, 1},
+	    {STMT_RECORD_4, 4}, {STMT_RECORD_16, 16},
+	    {STMT_RECORD_64, RECORD_BATCH_MAX}};
 
 	return smallest(sizes, ARRAY_LEN(sizes), n);
 }

@@ -358,8 +358,9 @@ enum ledger_record {
 	LEDGER_RECORDED, /* committed */
 	LEDGER_FENCED, /* 0 rows: the guard refused; read the sale to see why */
 	LEDGER_CLASH, /* 1062: a row is in the way; read which */
-	LEDGER_REFUSED /* record_batch: a row is refused for what it says; err
-			* has why */
+	/* record_batch only: the ledger refuses a row for what it says, and
+	 * always will; `err` says why.  Which row, a batch of one tells. */
+	LEDGER_REFUSED
 };
 
 /* An accepted order that cannot be written, for the operator to look at. */
@@ -387,10 +388,11 @@ struct ledger_port {
 	    int64_t deadline_ns, enum ledger_record *out, struct err *err);
 	/*
 	 * Accepted orders, all of them or none, in one autocommit statement; n
-	 * is 1..SETTLE_BATCH, created is set in each.  The guard asks for the
-	 * epoch, the stock and the limit, and a state other than draft and
-	 * rebuild: what was accepted is written while the sale is paused, and
-	 * when it is over.  The window was asked when it was accepted.
+	 * is 1..SETTLE_BATCH, created is set in each; sale and epoch are those
+	 * of `ref`.  The guard asks for the epoch, the stock and the limit, and
+	 * a state other than draft and rebuild: what was accepted is written
+	 * while the sale is paused, and when it is over.  The window was asked
+	 * when it was accepted.
 	 */
 	enum outcome (*record_batch)(void *ctx, struct gate_ref ref,
 	    const struct order *orders, size_t n, int64_t deadline_ns,

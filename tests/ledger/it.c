@@ -74,6 +74,22 @@ enum ledger_record it_record(struct ledger *ledger, const struct order *order)
 	return answer;
 }
 
+static struct gate_ref ref_of(const struct sale *sale)
+{
+	return (struct gate_ref){sale->id, sale->epoch};
+}
+
+enum ledger_record it_batch(struct ledger *ledger, const struct sale *sale,
+    const struct order *orders, size_t n)
+{
+	struct ledger_port port = ledger_port(ledger);
+	enum ledger_record answer;
+
+	ck_done(port.record_batch(
+	    port.ctx, ref_of(sale), orders, n, SOON, &answer, &why));
+	return answer;
+}
+
 void it_void(struct ledger *ledger, const struct order *claims, size_t n)
 {
 	struct ledger_port port = ledger_port(ledger);
@@ -242,6 +258,26 @@ struct order it_order(const struct sale *sale, uint32_t unit, const char *who)
 	return order;
 }
 
+void it_orders(const struct sale *sale, struct order *orders, size_t n)
+{
+	struct wall when;
+
+	ck_assert(wall_parse("2026-11-22T20:00:00.123456Z", &when));
+	for (size_t i = 0; i < n; i++) {
+		char who[32];
+
+		snprintf(who, sizeof(who), "c%zu", i + 1);
+		orders[i] = it_order(sale, (uint32_t)i + 1, who);
+		orders[i].created.us = when.us + (int64_t)i;
+	}
+}
+
+int64_t it_rows(MYSQL *root, const struct sale *sale)
+{
+	return it_number(
+	    root, "SELECT COUNT(*) FROM orders WHERE sale_id = %u", sale->id.v);
+}
+
 void it_shell(const char *script)
 {
 	char text[2048];
@@ -273,10 +309,21 @@ void it_join(void)
 	ck_assert_int_eq(pthread_join(job_thread, NULL), 0);
 }
 
+void *it_run_batch(void *arg)
+{
+	struct it_job *job = arg;
+	struct ledger_port port = ledger_port(job->ledger);
+
+	job->out = port.record_batch(port.ctx, ref_of(&job->sale), job->orders,
+	    job->norders, SOON, &job->answer, &job->err);
+	return NULL;
+}
+
 int main(void)
 {
-	static it_part_fn *const parts[] = {part_port, part_wait, part_admin,
-	    part_check, part_fault, part_server};
+	static it_part_fn *const parts[] = {part_port, part_wait, part_batch,
+	    part_batch_wait, part_admin, part_check, part_fault,
+	    part_batch_fault, part_server};
 	struct unit_case cases[ARRAY_LEN(parts) * IT_PART_MAX];
 	size_t n = 0;
 
