@@ -30,6 +30,7 @@ struct judging {
 	bool binlog;
 	bool queued; /* some sale is in mode queue or sweep */
 	struct gate_durability durability;
+	bool needless; /* the last reader had no reason to ask */
 };
 
 #define OVERSOLD "never oversold"
@@ -81,14 +82,15 @@ static enum outcome redis_config(struct judging *j, const char *name,
 	    deadline_in_ms(JUDGE_DEADLINE_MS), value, found, err);
 }
 
-/* Only where it matters: some sale accepts orders before they are written. */
-static enum outcome accepted_orders(struct judging *j, const char *name,
+/* Only where it matters: some sale accepts orders before they are written, and it
+ * is this rule's business. */
+static enum outcome accepted_orders(struct judging *j, bool is_ours,
     char value[LEDGER_VALUE_MAX], bool *found, struct err *err)
 {
 	enum outcome out = OUT_DONE;
 
-	(void)name;
-	*found = j->queued;
+	*found = j->queued && is_ours;
+	j->needless = !*found;
 	if (*found)
 		out = gate_durability(j->gate,
 		    deadline_in_ms(JUDGE_DEADLINE_MS), &j->durability, err);
@@ -102,19 +104,17 @@ static enum outcome accepted_orders(struct judging *j, const char *name,
 static enum outcome accepted_strictly(struct judging *j, const char *name,
     char value[LEDGER_VALUE_MAX], bool *found, struct err *err)
 {
-	*found = false;
-	return j->settings->queue.accept_loss
-		   ? OUT_DONE
-		   : accepted_orders(j, name, value, found, err);
+	(void)name;
+	return accepted_orders(
+	    j, !j->settings->queue.accept_loss, value, found, err);
 }
 
 static enum outcome accepted_with_loss(struct judging *j, const char *name,
     char value[LEDGER_VALUE_MAX], bool *found, struct err *err)
 {
-	*found = false;
-	return j->settings->queue.accept_loss
-		   ? accepted_orders(j, name, value, found, err)
-		   : OUT_DONE;
+	(void)name;
+	return accepted_orders(
+	    j, j->settings->queue.accept_loss, value, found, err);
 }
 
 static enum outcome wide_grants(struct judging *j, const char *name,
@@ -236,7 +236,6 @@ static const struct rule {
 	const char *promise;
 	enum judge_weight weight;
 	const char *why;
-	bool optional; /* what is not found is not said */
 } rules[] = {
     {"mysql", "innodb_flush_log_at_trx_commit", mysql_global, one_of, "1", LOST,
 	JUDGE_REFUSE,
@@ -286,13 +285,11 @@ static const struct rule {
     {"redis", "sync of accepted orders", accepted_strictly, durable, NULL, LOST,
 	JUDGE_REFUSE,
 	"a crash could lose orders of modes queue and sweep: appendonly yes, "
-	"appendfsync always, or [queue] accept_loss = yes",
-	true},
+	"appendfsync always, or [queue] accept_loss = yes"},
     {"redis", "sync of accepted orders", accepted_with_loss, durable, NULL,
 	LOST, JUDGE_WARN,
 	"a crash may lose orders of modes queue and sweep, as [queue] "
-	"accept_loss = yes accepts",
-	true},
+	"accept_loss = yes accepts"},
     {"redis", "clock against ours", redis_clock, near, "within 1 s", WAY,
 	JUDGE_WARN, "leases run out by Redis' clock"},
 };
@@ -305,12 +302,13 @@ static bool rule_apply(struct judging *j, const struct rule *rule,
 	char value[LEDGER_VALUE_MAX] = "";
 	bool found = false;
 
+	j->needless = false;
 	if (rule->read(j, rule->name, value, &found, err) != OUT_DONE) {
 		err_wrap(err, "[%s] %s", rule->store, rule->name);
 		return false;
 	}
 	/* A setting that this server does not have, or need. */
-	if (!found && (rule->optional || strcmp(rule->store, "mysql") == 0))
+	if (!found && (j->needless || strcmp(rule->store, "mysql") == 0))
 		return true;
 	/* The run id is the one whose absence matters. */
 	if (!found && strcmp(rule->name, "run_id") == 0)
