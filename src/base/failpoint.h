@@ -60,6 +60,9 @@
 	X(reap_after_release, false)                                 \
 	/* a settler */                                              \
 	X(settler_tick, false)                                       \
+	X(settle_after_take, false)                                  \
+	X(settle_after_commit, false)                                \
+	X(settle_before_told, false)                                 \
 	/* a settler and the ledger */                               \
 	X(before_batch, true) /* err: not sent, and nobody knows */  \
 	X(at_batch_send, false) /* all looks at clocks are over */   \
@@ -67,6 +70,7 @@
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \
+	X(rebuild_mid_carry, false)                                  \
 	X(rebuild_before_publish, false)                             \
 	X(rebuild_after_publish, false)                              \
 	X(rebuild_after_open, false)                                 \

@@ -27,7 +27,10 @@
 	X(clash_pushes_back, "a duplicate is a failure, its unit goes back", again) \
 	X(claim_no_customer, "the claim id does not hold the customer", samekey) \
 	X(claim_no_key, "the claim id does not hold the key", twokeys) \
-	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt)
+	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt) \
+	X(settle_acks_first, "the gate hears \"sold\" before the commit", rules) \
+	X(settle_blind, "a row in the way counts as sold without reading", rules) \
+	X(carry_none, "a rebuild forgets the orders that wait", rules)
 /* clang-format on */
 
 enum mutant {

@@ -14,6 +14,8 @@ libsale_a_SOURCES = \
 	%reldir%/reap.c %reldir%/reap.h \
 	%reldir%/rebuild.c %reldir%/rebuild.h \
 	%reldir%/sale.c %reldir%/sale.h \
+	%reldir%/settle.c %reldir%/settle.h \
+	%reldir%/settle_int.h %reldir%/settle_one.c \
 	%reldir%/sweep.c %reldir%/sweep.h \
 	%reldir%/table.c %reldir%/table.h
 

@@ -23,3 +23,9 @@ unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_SOURCES = %reldir%/test_mem_gate.c \
 	%reldir%/gate_scene.c %reldir%/gate_scene.h
 %canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)
+
+# Accepted orders: written, accepted, carried over, and all of it at once.
+unit_tests += %reldir%/test_settle
+%canon_reldir%_test_settle_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_settle_SOURCES = %reldir%/test_settle.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_settle_LDADD = $(SALE_TEST_LIBS)
