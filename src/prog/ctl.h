@@ -40,7 +40,7 @@ struct ctl_option {
 struct ctl_command {
 	const char *group,
 	    *verb; /* "sale", "open"; verb NULL: the group is it */
-	const char *operands; /* "SLUG", "SLUG +N|-N" */
+	const char *operands; /* "SLUG +N|-N"; in brackets: may be left out */
 	int noperands;
 	const char *help;
 	int (*run)(struct ctl *ctl);
@@ -69,6 +69,9 @@ int ctl_sale_find(
 /* The same, once its gate is not being made: that takes moments. */
 int ctl_sale_find_settled(
     struct ctl *ctl, const char *slug, struct sale *out, struct wall *now);
+
+/* Will Redis do for a sale of this mode?  Exit code, after saying why not. */
+int ctl_durability_judge(struct ctl *ctl, enum sale_mode mode);
 
 /* ---- output ------------------------------------------------------------------- */
 
@@ -100,6 +103,12 @@ int ctl_sale_list(struct ctl *ctl);
 int ctl_sale_stock(struct ctl *ctl);
 int ctl_sale_limit(struct ctl *ctl);
 int ctl_sale_window(struct ctl *ctl);
+int ctl_sale_mode(struct ctl *ctl);
+int ctl_sweep(struct ctl *ctl);
+int ctl_dead_list(struct ctl *ctl);
+int ctl_dead_show(struct ctl *ctl);
+int ctl_dead_retry(struct ctl *ctl);
+int ctl_dead_drop(struct ctl *ctl);
 int ctl_doctor(struct ctl *ctl);
 int ctl_orders_export(struct ctl *ctl);
 int ctl_reconcile(struct ctl *ctl);

@@ -47,13 +47,16 @@ flashgatectl_CPPFLAGS = $(AM_CPPFLAGS) $(JANSSON_CFLAGS)
 flashgatectl_SOURCES = \
 	%reldir%/ctl.c %reldir%/ctl.h \
 	%reldir%/ctl_commands.c \
+	%reldir%/ctl_dead.c \
 	%reldir%/ctl_doctor.c \
+	%reldir%/ctl_mode.c \
 	%reldir%/ctl_orders.c \
 	%reldir%/ctl_out.c \
 	%reldir%/ctl_reconcile.c \
 	%reldir%/ctl_reload.c \
 	%reldir%/ctl_sale.c \
 	%reldir%/ctl_schema.c \
+	%reldir%/ctl_sweep.c \
 	%reldir%/ctl_terms.c \
 	%reldir%/ctl_state.c
 flashgatectl_LDADD = $(FLASHGATE_LIBS)
