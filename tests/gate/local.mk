@@ -84,3 +84,20 @@ check_PROGRAMS += %reldir%/gate_building
 %canon_reldir%_gate_building_LDADD = $(GATE_TEST_LIBS)
 dist_check_SCRIPTS += %reldir%/gate_building.it
 TESTS += %reldir%/gate_building.it
+
+# Accepted orders.
+GATE_QUEUE_RIG = $(GATE_RIG) %reldir%/queue_rig.c %reldir%/queue_rig.h
+
+check_PROGRAMS += %reldir%/gate_queue
+%canon_reldir%_gate_queue_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_queue_SOURCES = %reldir%/gate_queue.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_queue_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_queue.it
+TESTS += %reldir%/gate_queue.it
+
+check_PROGRAMS += %reldir%/gate_settle
+%canon_reldir%_gate_settle_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_settle_SOURCES = %reldir%/gate_settle.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_settle_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_settle.it
+TESTS += %reldir%/gate_settle.it
