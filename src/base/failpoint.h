@@ -67,6 +67,7 @@
 	X(before_batch, true) /* err: not sent, and nobody knows */  \
 	X(at_batch_send, false) /* all looks at clocks are over */   \
 	X(after_batch, true) /* err: done, the answer lost */        \
+	X(bury_before_commit, false)                                 \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \

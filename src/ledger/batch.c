@@ -84,7 +84,7 @@ static enum outcome batch_counted(struct ledger *ledger, uint64_t affected,
 	}
 	err_set(err, 0,
 	    "insert orders: %" PRIu64 " of %zu rows, which no server does: is "
-				      "there a proxy or a trigger?",
+	    "there a proxy or a trigger?",
 	    affected, n);
 	conn_close(&ledger->conn);
 	return OUT_UNKNOWN;

@@ -13,6 +13,7 @@ libledger_a_SOURCES = \
 	%reldir%/exec.c %reldir%/exec.h \
 	%reldir%/impl.h \
 	%reldir%/ledger.c %reldir%/ledger.h \
+	%reldir%/letters.c \
 	%reldir%/port.c \
 	%reldir%/rows.c %reldir%/rows.h \
 	%reldir%/schema.c \

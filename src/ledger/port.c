@@ -63,12 +63,8 @@ static enum outcome port_void_claims(void *ctx, const struct order *claims,
 	/* Left-over rows repeat the last: IGNORE drops them. */
 	for (size_t i = 0; i < batch.rows; i++) {
 		const struct order *row = &claims[i < n ? i : n - 1];
-		MYSQL_BIND *params = &ledger->params[i * VOID_PARAM_COUNT];
 
-		param_claim(&params[0], &row->claim);
-		param_u32(&params[1], &row->sale.v);
-		param_u32(&params[2], &row->epoch);
-		param_customer(&params[3], &row->customer);
+		param_void(&ledger->params[i * VOID_PARAM_COUNT], row);
 	}
 	return conn_call(&ledger->conn, &call, deadline_ns, err);
 }
@@ -261,6 +257,7 @@ struct ledger_port ledger_port(struct ledger *ledger)
 	    .ready = port_ready,
 	    .record = port_record,
 	    .record_batch = ledger_record_batch,
+	    .bury = ledger_bury,
 	    .void_claims = port_void_claims,
 	    .find = port_find,
 	    .find_unit = port_find_unit,

@@ -47,6 +47,12 @@ void param_u32(MYSQL_BIND *bind, const uint32_t *value)
 	bind->is_unsigned = 1;
 }
 
+void param_u64(MYSQL_BIND *bind, const uint64_t *value)
+{
+	param_at(bind, MYSQL_TYPE_LONGLONG, value, sizeof(*value));
+	bind->is_unsigned = 1;
+}
+
 void param_i64(MYSQL_BIND *bind, const int64_t *value)
 {
 	param_at(bind, MYSQL_TYPE_LONGLONG, value, sizeof(*value));
@@ -72,6 +78,14 @@ void param_ref(MYSQL_BIND *bind, const char ref[ORDER_REF_MAX + 1])
 	size_t n = strnlen(ref, ORDER_REF_MAX + 1);
 
 	param_bytes(bind, n > 0 ? ref : NULL, n);
+}
+
+void param_void(MYSQL_BIND *params, const struct order *claim)
+{
+	param_claim(&params[0], &claim->claim);
+	param_u32(&params[1], &claim->sale.v);
+	param_u32(&params[2], &claim->epoch);
+	param_customer(&params[3], &claim->customer);
 }
 
 void param_null(MYSQL_BIND *bind)
@@ -296,6 +310,111 @@ bool sale_row_read(const struct sale_row *row, struct sale *out, bool *found,
 		return row_bad(err, "sales", "claim_key");
 	memcpy(sale.claim_key, row->claim_key, SALE_KEY_BYTES);
 	*out = sale;
+	return true;
+}
+
+enum letter_column {
+	L_ID,
+	L_AT,
+	L_SALE,
+	L_EPOCH,
+	L_MS,
+	L_SEQ,
+	L_DELIVERIES,
+	L_REASON,
+	L_CLAIM,
+	L_CUSTOMER,
+	L_UNIT,
+	L_SLOT,
+	L_HASH,
+	L_REF,
+	L_CREATED,
+	L_STATE,
+	L_RETRIED_AS,
+	L_COUNT
+};
+_Static_assert(L_COUNT == LETTER_COLUMN_COUNT, "as in statements.c");
+
+void letter_row_bind(struct letter_row *row)
+{
+	const struct column columns[L_COUNT] = {
+	    [L_ID] = {MYSQL_TYPE_LONGLONG, &row->id, sizeof(row->id)},
+	    [L_AT] = {MYSQL_TYPE_DATETIME, &row->at, sizeof(row->at)},
+	    [L_SALE] = {MYSQL_TYPE_LONG, &row->sale, sizeof(row->sale)},
+	    [L_EPOCH] = {MYSQL_TYPE_LONG, &row->epoch, sizeof(row->epoch)},
+	    [L_MS] = {MYSQL_TYPE_LONGLONG, &row->entry_ms,
+		sizeof(row->entry_ms)},
+	    [L_SEQ] = {MYSQL_TYPE_LONGLONG, &row->entry_seq,
+		sizeof(row->entry_seq)},
+	    [L_DELIVERIES] = {MYSQL_TYPE_LONG, &row->deliveries,
+		sizeof(row->deliveries)},
+	    [L_REASON] = {MYSQL_TYPE_STRING, row->reason, sizeof(row->reason)},
+	    [L_CLAIM] = {MYSQL_TYPE_BLOB, row->claim, sizeof(row->claim)},
+	    [L_CUSTOMER] = {MYSQL_TYPE_BLOB, row->customer,
+		sizeof(row->customer)},
+	    [L_UNIT] = {MYSQL_TYPE_LONG, &row->unit, sizeof(row->unit)},
+	    [L_SLOT] = {MYSQL_TYPE_LONG, &row->slot, sizeof(row->slot)},
+	    [L_HASH] = {MYSQL_TYPE_BLOB, row->payload_hash,
+		sizeof(row->payload_hash)},
+	    [L_REF] = {MYSQL_TYPE_BLOB, row->ref, sizeof(row->ref)},
+	    [L_CREATED] = {MYSQL_TYPE_DATETIME, &row->created,
+		sizeof(row->created)},
+	    [L_STATE] = {MYSQL_TYPE_STRING, row->state, sizeof(row->state)},
+	    [L_RETRIED_AS] = {MYSQL_TYPE_BLOB, row->retried_as,
+		sizeof(row->retried_as)},
+	};
+
+	columns_bind(columns, L_COUNT, row->bind, row->len, row->null);
+	row->bind[L_ID].is_unsigned = 1;
+	row->bind[L_MS].is_unsigned = 1;
+	row->bind[L_SEQ].is_unsigned = 1;
+}
+
+/* What was read of the entry, as it is. */
+static bool letter_order_read(
+    const struct letter_row *row, struct order *order, struct err *err)
+{
+	order->sale.v = row->sale;
+	order->epoch = row->epoch;
+	order->status = ORDER_SOLD;
+	order->unit = row->unit;
+	order->slot = row->slot;
+	if (!row->null[L_CLAIM])
+		memcpy(order->claim.b, row->claim, CLAIM_BYTES);
+	if (!row->null[L_CUSTOMER]) {
+		order->customer.n = (uint8_t)row->len[L_CUSTOMER];
+		memcpy(order->customer.text, row->customer, order->customer.n);
+	}
+	memcpy(order->payload_hash, row->payload_hash, PAYLOAD_HASH_BYTES);
+	strv_copy_cut(view(row->ref, row->len[L_REF], row->null[L_REF]),
+	    order->ref, sizeof(order->ref));
+	if (!optional_time(
+		&row->created, row->null[L_CREATED], &order->created))
+		return row_bad(err, "dead_letters", "created");
+	return true;
+}
+
+bool letter_row_read(
+    const struct letter_row *row, struct ledger_letter *out, struct err *err)
+{
+	struct ledger_letter letter = {.id = row->id};
+	struct dead_letter *dead = &letter.dead;
+
+	if (!wall_from_mysql(&row->at, &letter.at))
+		return row_bad(err, "dead_letters", "at");
+	dead->entry.ms = row->entry_ms;
+	dead->entry.seq = row->entry_seq;
+	dead->deliveries = row->deliveries;
+	strv_copy_cut(view(row->reason, row->len[L_REASON], 0), dead->reason,
+	    sizeof(dead->reason));
+	if (!letter_order_read(row, &dead->order, err))
+		return false;
+	if (!letter_state_parse(
+		view(row->state, row->len[L_STATE], 0), &letter.state))
+		return row_bad(err, "dead_letters", "state");
+	if (!row->null[L_RETRIED_AS])
+		memcpy(letter.retried_as.b, row->retried_as, CLAIM_BYTES);
+	*out = letter;
 	return true;
 }
 

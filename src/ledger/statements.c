@@ -77,6 +77,13 @@
 
 #define FIND_HEAD SELECT_ORDERS "WHERE claim IN ("
 
+/* Of one sale, or of all (0); dead ones, or all. */
+#define LETTERS_WANTED "(? = 0 OR sale_id = ?) AND (state = 'dead' OR ? <> 0) "
+#define SELECT_LETTERS                                                     \
+	"SELECT id, at, sale_id, epoch, entry_ms, entry_seq, deliveries, " \
+	"reason, claim, customer, unit_no, slot, payload_hash, ref, "      \
+	"created, state, retried_as FROM dead_letters "
+
 /* By claim, over the primary key: an index that starts with the sale would cost
  * every insert of every sale; an export can afford to skip other sales' rows. */
 #define PAGE_TEXT(status)                                             \
@@ -150,6 +157,15 @@ static const struct statement table[] = {
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",
 	3, 0),
 
+    /* Without IGNORE, which would swallow more than a duplicate. */
+    [STMT_LETTER_ADD] = TEXT("bury order",
+	"INSERT INTO dead_letters (sale_id, epoch, entry_ms, entry_seq, "
+	"deliveries, reason, claim, customer, unit_no, slot, payload_hash, "
+	"ref, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	13, 0),
+    [STMT_LETTERS_COUNT] = TEXT("count dead letters",
+	"SELECT COUNT(*) FROM dead_letters WHERE " LETTERS_WANTED, 3, 1),
+
     [STMT_SCHEMA_VERSION] = TEXT("read schema version",
 	"SELECT CAST(COALESCE(MAX(version), 0) AS SIGNED) FROM schema_version",
 	0, 1),
@@ -164,6 +180,8 @@ static const struct statement table[] = {
 	TEXT("list sales", SELECT_SALE_LIST("", ""), 1, SALE_COLUMN_COUNT),
     [STMT_SET_STATE] = TEXT("set state",
 	"UPDATE sales SET state = ? WHERE id = ? AND state = ?", 3, 0),
+    [STMT_SET_MODE] = TEXT("set mode",
+	"UPDATE sales SET mode = ? WHERE id = ? AND mode = ?", 3, 0),
     [STMT_STOCK_LOCK] = TEXT("lock sale",
 	"SELECT CAST(stock AS SIGNED) FROM sales WHERE id = ? FOR UPDATE", 1,
 	1),
@@ -187,6 +205,19 @@ static const struct statement table[] = {
 	3, ORDER_COLUMN_COUNT),
     [STMT_ORDERS_PAGE_ALL] =
 	TEXT("read orders", PAGE_TEXT(""), 3, ORDER_COLUMN_COUNT),
+    [STMT_LETTERS_PAGE] = TEXT("read dead letters",
+	SELECT_LETTERS "WHERE id > ? AND " LETTERS_WANTED "ORDER BY id LIMIT ?",
+	5, LETTER_COLUMN_COUNT),
+    [STMT_LETTER_FIND] = TEXT("find dead letter", SELECT_LETTERS "WHERE id = ?",
+	1, LETTER_COLUMN_COUNT),
+    [STMT_LETTER_DROP] =
+	TEXT("drop dead letter", "DELETE FROM dead_letters WHERE id = ?", 1, 0),
+    [STMT_LETTERS_DROP] = TEXT("drop dead letters",
+	"DELETE FROM dead_letters WHERE sale_id = ? ORDER BY id LIMIT ?", 2, 0),
+    [STMT_LETTER_RETRIED] = TEXT("mark dead letter",
+	"UPDATE dead_letters SET state = 'retried', retried_as = ? "
+	"WHERE id = ? AND state = 'dead'",
+	2, 0),
 
     /* MySQL has no time limit for writes: there the lock waits bound them. */
     [STMT_LIMITS_MARIADB] = TEXT("set time limits",
@@ -210,16 +241,16 @@ static const struct statement table[] = {
     [STMT_FACT_UNIQUE] = TEXT("check keys",
 	"SELECT COUNT(*) FROM (SELECT index_name "
 	"FROM information_schema.statistics "
-	"WHERE table_schema = DATABASE() AND table_name = 'orders' "
+	"WHERE table_schema = DATABASE() AND table_name = ? "
 	"AND non_unique = 0 GROUP BY index_name "
 	"HAVING MAX(sub_part) IS NULL AND GROUP_CONCAT(column_name "
 	"ORDER BY seq_in_index SEPARATOR ',') = ?) AS k",
-	1, 1),
+	2, 1),
     [STMT_FACT_BINARY] = TEXT("check columns",
 	"SELECT COUNT(*) FROM information_schema.columns "
-	"WHERE table_schema = DATABASE() AND table_name = 'orders' "
+	"WHERE table_schema = DATABASE() AND table_name = ? "
 	"AND data_type IN ('binary', 'varbinary') AND column_name = ?",
-	1, 1),
+	2, 1),
     [STMT_VARIABLE] = TEXT(
 	"read setting", "SHOW GLOBAL VARIABLES WHERE Variable_name = ?", 1, 2),
 
@@ -234,7 +265,8 @@ static const struct statement table[] = {
 	"WHERE table_schema = DATABASE() "
 	"UNION ALL SELECT grantee, privilege_type "
 	"FROM information_schema.table_privileges "
-	"WHERE table_schema = DATABASE() AND table_name IN ('orders', 'audit')"
+	"WHERE table_schema = DATABASE() AND table_name IN "
+	"('orders', 'audit', 'dead_letters')"
 	") AS p WHERE privilege_type NOT IN "
 	"('USAGE', 'SELECT', 'INSERT') AND grantee = CONCAT("
 	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
@@ -245,6 +277,13 @@ static const struct statement table[] = {
     [STMT_MAY_NOTE] = TEXT("look at the right to note",
 	"INSERT INTO audit (sale_id, actor, what, detail) "
 	"SELECT 0, '', '', '' FROM sales WHERE id = 0",
+	0, 0),
+
+    [STMT_MAY_BURY] = TEXT("look at the right to bury",
+	"INSERT INTO dead_letters (sale_id, epoch, entry_ms, entry_seq, "
+	"deliveries, reason, unit_no, slot, payload_hash) "
+	"SELECT sale_id, epoch, entry_ms, entry_seq, deliveries, reason, "
+	"unit_no, slot, payload_hash FROM dead_letters WHERE id = 0",
 	0, 0),
 
     [STMT_SESSION_SET] = TEXT("set up session",

@@ -35,6 +35,8 @@ enum statement_id {
 	STMT_SOLD_AFTER,
 	STMT_EPOCH_BEGIN,
 	STMT_EPOCH_END,
+	STMT_LETTER_ADD,
+	STMT_LETTERS_COUNT,
 
 	/* The operator's hand. */
 	STMT_SCHEMA_VERSION,
@@ -42,6 +44,7 @@ enum statement_id {
 	STMT_SALE_BY_SLUG,
 	STMT_SALE_LIST,
 	STMT_SET_STATE,
+	STMT_SET_MODE,
 	STMT_STOCK_LOCK,
 	STMT_STOCK_ABOVE,
 	STMT_SET_STOCK,
@@ -51,6 +54,11 @@ enum statement_id {
 	STMT_AUDIT,
 	STMT_ORDERS_PAGE,
 	STMT_ORDERS_PAGE_ALL,
+	STMT_LETTERS_PAGE,
+	STMT_LETTER_FIND,
+	STMT_LETTER_DROP,
+	STMT_LETTERS_DROP,
+	STMT_LETTER_RETRIED,
 
 	/* Session and server: asked when a connection is made or checked. */
 	STMT_LIMITS_MARIADB,
@@ -64,6 +72,7 @@ enum statement_id {
 	STMT_WIDE_GRANTS,
 	STMT_MAY_FENCE,
 	STMT_MAY_NOTE,
+	STMT_MAY_BURY,
 
 	/* Constant texts, sent as they are. */
 	STMT_SESSION_SET,
@@ -102,13 +111,14 @@ struct statement_batch statement_void(size_t n);
 /* 1..RECORD_BATCH_MAX; a row whose parameters are all NULL is none. */
 struct statement_batch statement_record(size_t n);
 
-/* Columns of the two shapes of row that rows.c reads. */
-#define ORDER_COLUMN_COUNT 10
-#define SALE_COLUMN_COUNT  14
-#define VOID_PARAM_COUNT   4
-#define RECORD_BATCH_MAX   64
-#define RECORD_PARAM_COUNT 7 /* of each row; the guard's come behind them */
-#define GUARD_PARAM_COUNT  4
+/* Columns of the shapes of row that rows.c reads. */
+#define ORDER_COLUMN_COUNT  10
+#define SALE_COLUMN_COUNT   14
+#define LETTER_COLUMN_COUNT 17
+#define VOID_PARAM_COUNT    4
+#define RECORD_BATCH_MAX    64
+#define RECORD_PARAM_COUNT  7 /* of each row; the guard's come behind them */
+#define GUARD_PARAM_COUNT   4
 
 /* Of the statement that has most. */
 #define STATEMENT_PARAM_MAX \

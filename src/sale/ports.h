@@ -366,7 +366,9 @@ enum ledger_record {
 /* An accepted order that cannot be written, for the operator to look at. */
 #define DEAD_REASON_MAX 200
 struct dead_letter {
-	struct order order; /* as accepted; what could be read of it */
+	/* As accepted: what could be read of it.  The sale and the epoch are the
+	 * stream's, and always there; claim_is_none(): it could not be read. */
+	struct order order;
 	struct gate_entry_id entry;
 	uint32_t deliveries;
 	char reason[DEAD_REASON_MAX];
@@ -398,9 +400,10 @@ struct ledger_port {
 	    const struct order *orders, size_t n, int64_t deadline_ns,
 	    enum ledger_record *out, struct err *err);
 	/*
-	 * A void row for the letter's claim, unless it has a row, and the
-	 * letter itself, in one transaction.  A second time does nothing.  A
-	 * claim of 16 zero bytes could not be read: there is no row for it.
+	 * A void row for the letter's claim, unless it has a row or is none,
+	 * and the letter itself, in one transaction.  A second time (the same
+	 * sale, epoch and entry) does nothing.  Does not tell what the claim's
+	 * row is: find() does.
 	 */
 	enum outcome (*bury)(void *ctx, const struct dead_letter *letter,
 	    int64_t deadline_ns, struct err *err);

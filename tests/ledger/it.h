@@ -16,7 +16,7 @@
 /* Each file of tests is a part: its cases, into `out`; they run in this order. */
 typedef size_t it_part_fn(struct unit_case *out);
 it_part_fn part_port, part_wait, part_batch, part_batch_wait, part_admin,
-    part_check, part_fault, part_batch_fault, part_server;
+    part_letters, part_check, part_fault, part_batch_fault, part_server;
 
 #define IT_PART_MAX 32
 #define IT_PART(name, ...)                                             \

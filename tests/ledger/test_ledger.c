@@ -251,9 +251,11 @@ START_TEST(test_statement_is_what_the_table_says)
 	    st->name, marks, st->params);
 	ck_assert_msg(strchr(text, ';') == NULL && strchr(text, '"') == NULL,
 	    "%s", st->name);
-	ck_assert_msg(strstr(text, "DUPLICATE KEY") == NULL &&
-			  strstr(text, "REPLACE") == NULL &&
-			  strstr(text, "DELETE") == NULL,
+	ck_assert_msg(
+	    strstr(text, "DUPLICATE KEY") == NULL &&
+		strstr(text, "REPLACE") == NULL &&
+		(strstr(text, "DELETE") == NULL ||
+		    strstr(text, "DELETE FROM dead_letters ") == text),
 	    "%s: would undo an outcome", st->name);
 }
 END_TEST
