@@ -8,6 +8,7 @@
 #include "prog/ctl.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "sale/buy.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -86,7 +87,7 @@ static int sale_of(
 	struct err err = ERR_INIT;
 	bool found;
 	enum outcome done = ledger->sale(ledger->ctx, id,
-	    deadline_in_ms(CALL_DEADLINE_MS), out, &found, &now, &err);
+	    deadline_in_ms(CALL_DEADLINE_MS), out, &found, now, &err);
 
 	if (done != OUT_DONE)
 		return ctl_fail_outcome(done, &err);
@@ -240,184 +241,185 @@ int ctl_dead_show(struct ctl *ctl)
 
 /* ---- retry ---------------------------------------------------------------------------- */
 
+struct retry {
+	struct ctl *ctl;
+	struct ledger_letter letter;
+	struct sale sale;
+	struct wall now; /* by the ledger's clock */
+	struct claim_chain chain;
+	size_t from; /* the first attempt that has no row */
+	bool sold; /* `as` is written already */
+	struct claim_id as; /* the order that takes its place */
+};
+
 /* A key that no shopper can send: retries of one letter are one request. */
-static void chain_make(const struct sale *sale,
-    const struct ledger_letter *letter, struct claim_chain *chain)
+static void chain_make(struct retry *retry)
 {
-	const struct order *order = &letter->dead.order;
+	const struct order *order = &retry->letter.dead.order;
 	char key[1 + CLAIM_BYTES] = {'\001'};
 
 	memcpy(key + 1, order->claim.b, CLAIM_BYTES);
-	chain->n = CLAIM_ATTEMPTS;
+	retry->chain.n = CLAIM_ATTEMPTS;
 	for (size_t i = 0; i < CLAIM_ATTEMPTS; i++)
-		chain->id[i] = claim_id_make(
-		    sale, &order->customer, strv_from(key, sizeof(key)), i);
+		retry->chain.id[i] = claim_id_make(&retry->sale,
+		    &order->customer, strv_from(key, sizeof(key)), i);
 }
 
-/* The first attempt without a row; or the one that is sold already. */
-static int history_read(struct ctl *ctl, const struct claim_chain *chain,
-    size_t *from, const struct claim_id **sold)
+/* What became of attempts before this one. */
+static int history_read(struct retry *retry)
 {
-	const struct ledger_port *ledger = &ctl->ledger_port;
-	struct order rows[CLAIM_ATTEMPTS];
+	const struct ledger_port *ledger = &retry->ctl->ledger_port;
+	const struct claim_chain *chain = &retry->chain;
 	bool has_row[CLAIM_ATTEMPTS] = {false};
+	struct order rows[CLAIM_ATTEMPTS];
 	struct err err = ERR_INIT;
 	enum outcome out;
 	size_t n;
 
-	*sold = NULL;
 	out = ledger->find(ledger->ctx, chain->id, chain->n,
 	    deadline_in_ms(CALL_DEADLINE_MS), rows, &n, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < CLAIM_ATTEMPTS; k++) {
-			if (!claim_eq(&rows[i].claim, &chain->id[k]))
-				continue;
-			has_row[k] = true;
-			if (rows[i].status == ORDER_SOLD)
-				*sold = &chain->id[k];
+		for (size_t k = 0; k < CLAIM_ATTEMPTS; k++)
+			has_row[k] = has_row[k] ||
+				     claim_eq(&rows[i].claim, &chain->id[k]);
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].status == ORDER_SOLD) {
+			retry->sold = true;
+			retry->as = rows[i].claim;
 		}
-	for (*from = 0; *from < CLAIM_ATTEMPTS && has_row[*from]; (*from)++)
+	for (retry->from = 0;
+	     retry->from < CLAIM_ATTEMPTS && has_row[retry->from];
+	     retry->from++)
 		;
 	return 0;
 }
 
-static int ticket_tell(const struct gate_ticket *ticket,
-    const struct ledger_letter *letter, const struct sale *sale)
+static int ticket_tell(const struct retry *retry, enum gate_answer answer)
 {
-	switch (ticket->answer) {
+	const char *slug = retry->sale.slug;
+
+	switch (answer) {
 	case GATE_TAKEN:
 	case GATE_QUEUED:
 		return 0;
 	case GATE_LIMIT:
 		return ctl_fail(CTL_NO,
-		    "the customer has as many of sale %s as he may have",
-		    sale->slug);
+		    "the customer has as many of sale %s as he may have", slug);
 	case GATE_GONE:
 	case GATE_SOFT:
-		return ctl_fail(CTL_NO, "sale %s has no unit left", sale->slug);
+		return ctl_fail(CTL_NO, "sale %s has no unit left", slug);
 	case GATE_SPENT:
 		return ctl_fail(CTL_NO,
 		    "letter %" PRIu64 " was retried %d times, in vain",
-		    letter->id, CLAIM_ATTEMPTS);
+		    retry->letter.id, CLAIM_ATTEMPTS);
 	case GATE_EPOCH:
 	case GATE_NO_SALE:
 		return ctl_fail(EX_UNAVAILABLE,
 		    "the gate of sale %s is lost or being made anew: repeat",
-		    sale->slug);
+		    slug);
 	case GATE_SAME:
 	case GATE_MINE:
 	case GATE_ANSWER_COUNT:
 		break;
 	}
 	return ctl_fail(EX_UNAVAILABLE,
-	    "the gate of sale %s contradicts the ledger: repeat", sale->slug);
+	    "the gate of sale %s contradicts the ledger: repeat", slug);
 }
 
-static int enqueue(struct ctl *ctl, const struct sale *sale,
-    const struct ledger_letter *letter, const struct claim_chain *chain,
-    size_t from, struct claim_id *as)
+static int enqueue(struct retry *retry)
 {
-	const struct gate_port *gate = &ctl->gate_port;
-	struct gate_ref ref = {sale->id, sale->epoch};
-	struct order draft = {.created = wall_now()};
+	const struct gate_port *gate = &retry->ctl->gate_port;
+	const struct order *dead = &retry->letter.dead.order;
+	struct order draft = {.created = retry->now};
 	struct gate_ticket ticket;
 	struct err err = ERR_INIT;
 	enum outcome out = OUT_UNKNOWN;
 	int code;
 
-	memcpy(draft.payload_hash, letter->dead.order.payload_hash,
-	    PAYLOAD_HASH_BYTES);
-	memcpy(draft.ref, letter->dead.order.ref, sizeof(draft.ref));
+	memcpy(draft.payload_hash, dead->payload_hash, PAYLOAD_HASH_BYTES);
+	memcpy(draft.ref, dead->ref, sizeof(draft.ref));
 	/* The same call again finds what the first one did. */
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
-		out = gate->enqueue(gate->ctx, ref, chain, from,
-		    &letter->dead.order.customer, &draft,
+		out = gate->enqueue(gate->ctx,
+		    (struct gate_ref){retry->sale.id, retry->sale.epoch},
+		    &retry->chain, retry->from, &dead->customer, &draft,
 		    deadline_in_ms(CALL_DEADLINE_MS), &ticket, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);
-	code = ticket_tell(&ticket, letter, sale);
+	code = ticket_tell(retry, ticket.answer);
 	if (code == 0)
-		*as = chain->id[ticket.attempt];
+		retry->as = retry->chain.id[ticket.attempt];
 	return code;
 }
 
-static int retried_tell(struct ctl *ctl, const struct ledger_letter *letter,
-    const struct claim_id *as, const char *state)
+static int retried_tell(
+    const struct retry *retry, const struct claim_id *as, const char *state)
 {
 	char number[ORDER_TEXT_LEN + 1];
 
 	number_of(as, number);
-	if (ctl->json)
+	if (retry->ctl->json)
 		ctl_json(json_pack("{s:I, s:s, s:s}", "letter",
-		    (json_int_t)letter->id, "order", number, "state", state));
+		    (json_int_t)retry->letter.id, "order", number, "state",
+		    state));
 	else
 		printf("letter %" PRIu64 ": order %s is %s in its place\n",
-		    letter->id, number, state);
+		    retry->letter.id, number, state);
 	return 0;
 }
 
-static int letter_retry(struct ctl *ctl, const struct sale *sale,
-    const struct ledger_letter *letter)
+static int letter_retry(struct retry *retry)
 {
-	const struct claim_id *sold;
-	struct claim_chain chain;
+	struct ctl *ctl = retry->ctl;
 	struct err err = ERR_INIT;
-	struct claim_id as;
 	enum outcome out;
-	size_t from;
 	bool won;
 	int code;
 
-	chain_make(sale, letter, &chain);
-	code = history_read(ctl, &chain, &from, &sold);
-	if (code != 0)
-		return code;
-	if (sold != NULL)
-		as = *sold;
-	else if (from == CLAIM_ATTEMPTS)
-		return ticket_tell(
-		    &(struct gate_ticket){.answer = GATE_SPENT}, letter, sale);
-	else
-		code = enqueue(ctl, sale, letter, &chain, from, &as);
+	chain_make(retry);
+	code = history_read(retry);
+	if (code == 0 && !retry->sold)
+		code = retry->from < CLAIM_ATTEMPTS
+			   ? enqueue(retry)
+			   : ticket_tell(retry, GATE_SPENT);
 	if (code != 0)
 		return code;
 	/* Whoever else does so at the same time has the same order. */
 	out = ledger_letter_retried(
-	    ctl->ledger, letter, &as, ctl->actor, &won, &err);
+	    ctl->ledger, &retry->letter, &retry->as, ctl->actor, &won, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);
 	return retried_tell(
-	    ctl, letter, &as, sold != NULL ? "sold" : "pending");
+	    retry, &retry->as, retry->sold ? "sold" : "pending");
 }
 
 int ctl_dead_retry(struct ctl *ctl)
 {
-	struct ledger_letter letter;
-	struct sale sale;
-	struct wall now;
-	int code = letter_find(ctl, &letter);
+	struct retry retry = {.ctl = ctl};
+	const struct ledger_letter *letter = &retry.letter;
+	int code = letter_find(ctl, &retry.letter);
 
 	if (code == 0)
-		code = sale_of(ctl, letter.dead.order.sale, &sale, &now);
+		code = sale_of(
+		    ctl, letter->dead.order.sale, &retry.sale, &retry.now);
 	if (code != 0)
 		return code;
-	if (letter.state == LETTER_RETRIED)
-		return retried_tell(
-		    ctl, &letter, &letter.retried_as, "already");
-	if (claim_is_none(&letter.dead.order.claim) ||
-	    letter.dead.order.customer.n == 0)
+	if (letter->state == LETTER_RETRIED)
+		return retried_tell(&retry, &letter->retried_as, "already");
+	if (claim_is_none(&letter->dead.order.claim) ||
+	    letter->dead.order.customer.n == 0)
 		return ctl_fail(CTL_NO,
 		    "letter %" PRIu64 " does not say whose order it is: it can "
 		    "only be dropped",
-		    letter.id);
-	if (sale.epoch == 0)
+		    letter->id);
+	if (retry.sale.epoch == 0)
 		return ctl_fail(CTL_NO,
-		    "the sale of letter %" PRIu64 " has no gate", letter.id);
+		    "the sale of letter %" PRIu64 " has no gate", letter->id);
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
-	return letter_retry(ctl, &sale, &letter);
+	return letter_retry(&retry);
 }
 
 /* ---- drop ------------------------------------------------------------------------------- */
