@@ -4,6 +4,7 @@ libsale_a_CPPFLAGS = $(AM_CPPFLAGS) $(CRYPTO_CFLAGS)
 libsale_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libsale_a_SOURCES = \
 	%reldir%/audit.c %reldir%/audit.h \
+	%reldir%/audit_int.h %reldir%/audit_read.c \
 	%reldir%/buy.c %reldir%/buy.h \
 	%reldir%/buy_accept.c %reldir%/buy_clash.c %reldir%/buy_int.h \
 	%reldir%/buy_look.c \
@@ -13,6 +14,7 @@ libsale_a_SOURCES = \
 	%reldir%/ports.c %reldir%/ports.h \
 	%reldir%/reap.c %reldir%/reap.h \
 	%reldir%/rebuild.c %reldir%/rebuild.h \
+	%reldir%/rebuild_carry.c %reldir%/rebuild_int.h \
 	%reldir%/sale.c %reldir%/sale.h \
 	%reldir%/settle.c %reldir%/settle.h \
 	%reldir%/settle_int.h %reldir%/settle_one.c \

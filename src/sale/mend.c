@@ -34,9 +34,15 @@ const char *gate_trouble_name(enum gate_trouble trouble)
 enum gate_trouble gate_trouble_of(
     const struct sale *sale, const struct gate_gauge *gauge)
 {
-	if (sale->epoch == 0 || sale->state == SALE_STATE_DRAFT ||
-	    sale->state == SALE_STATE_CLOSED)
+	if (sale->epoch == 0 || sale->state == SALE_STATE_DRAFT)
 		return GATE_WELL;
+	/* Its rebuilder died before it was closed, and orders wait behind his
+	 * fence: they are written when they are carried over it. */
+	if (sale->state == SALE_STATE_CLOSED)
+		return gauge->known && gauge->waiting > 0 &&
+			       gauge->epoch != sale->epoch
+			   ? GATE_OTHER_EPOCH
+			   : GATE_WELL;
 	if (sale->state == SALE_STATE_REBUILD)
 		return GATE_HALF_MADE;
 	if (!gauge->known)
@@ -107,9 +113,8 @@ static enum outcome rebuild(const struct mender *mender,
     const struct sale *sale, struct mend_memory *memory,
     struct mend_result *result, struct err *err)
 {
-	enum sale_state to = sale->state == SALE_STATE_PAUSED
-				 ? SALE_STATE_PAUSED
-				 : SALE_STATE_OPEN;
+	enum sale_state to =
+	    sale->state == SALE_STATE_REBUILD ? SALE_STATE_OPEN : sale->state;
 	int64_t begun_ns = now_ns(mender);
 	int64_t deadline_ns = begun_ns + mend_bound_ms(sale->stock) * NS_PER_MS;
 	enum outcome out;

@@ -28,7 +28,7 @@ enum gate_trouble {
 const char *gate_trouble_name(enum gate_trouble trouble);
 
 /* Pure.  What is wrong with the gate of this sale, going by its gauge.  A sale
- * that never had a gate, or needs none any more, is well. */
+ * that never had a gate is well, and a closed one for which no order waits. */
 enum gate_trouble gate_trouble_of(
     const struct sale *sale, const struct gate_gauge *gauge);
 

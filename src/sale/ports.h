@@ -439,7 +439,7 @@ struct ledger_port {
 
 	/*
 	 * Epoch and state as in `seen` -> epoch + 1 and state `during` (rebuild,
-	 * or paused), if they still are so; waits for inserts that hold the row.
+	 * paused, or closed), if they still are so; waits for inserts that hold the row.
 	 * *won is false when somebody else was first.
 	 */
 	enum outcome (*epoch_begin)(void *ctx, const struct sale *seen,

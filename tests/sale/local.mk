@@ -25,7 +25,10 @@ unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)
 
 # Accepted orders: written, accepted, carried over, and all of it at once.
-unit_tests += %reldir%/test_settle
+unit_tests += %reldir%/test_settle %reldir%/test_accept
 %canon_reldir%_test_settle_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_settle_SOURCES = %reldir%/test_settle.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_settle_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_accept_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_accept_SOURCES = %reldir%/test_accept.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_accept_LDADD = $(SALE_TEST_LIBS)
