@@ -8,6 +8,7 @@
 
 #include "prog/settings.h"
 #include "prog/wire.h"
+#include "sale/rebuild.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -86,6 +87,10 @@ json_t *ctl_sale_json(const struct sale *sale);
 const char *ctl_time(struct wall when, char out[WALL_TEXT_MAX]);
 /* "19.99 EUR" cannot be known without the currency's digits: "1999 EUR". */
 void ctl_money(const struct money *price, char *out, size_t size);
+/* ", 3 waiting, 1 void": what a rebuild carried over; "" when that is nothing. */
+#define CTL_CARRIED_MAX 64
+const char *ctl_carried(
+    const struct rebuild_result *result, char out[CTL_CARRIED_MAX]);
 /* A progress bar on standard error, when that is a terminal. */
 void ctl_progress(const char *what, uint64_t done, uint64_t total);
 

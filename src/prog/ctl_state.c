@@ -44,7 +44,7 @@ static int gate_rebuild(
 {
 	struct rebuild_result result;
 	struct err err = ERR_INIT;
-	char did[120], detail[160];
+	char did[160], detail[160], carried[CTL_CARRIED_MAX];
 	enum outcome out;
 
 	snprintf(detail, sizeof(detail), "{\"why\":\"%s\"}", why);
@@ -62,8 +62,10 @@ static int gate_rebuild(
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
 	snprintf(detail, sizeof(detail),
-	    "{\"epoch\":%u,\"free\":%u,\"sold\":%u}", result.epoch,
-	    result.units_free, result.units_sold);
+	    "{\"epoch\":%u,\"free\":%u,\"sold\":%u,\"waiting\":%u,"
+	    "\"void\":%u}",
+	    result.epoch, result.units_free, result.units_sold, result.waiting,
+	    result.voided);
 	out = ledger_audit(
 	    ctl->ledger, sale->id, ctl->actor, "open", detail, &err);
 	if (out != OUT_DONE)
@@ -71,8 +73,9 @@ static int gate_rebuild(
 		    "opened, but not noted in the audit "
 		    "table: %s",
 		    err.text);
-	snprintf(did, sizeof(did), "%s; epoch %u, %u units free, %u sold", why,
-	    result.epoch, result.units_free, result.units_sold);
+	snprintf(did, sizeof(did), "%s; epoch %u, %u units free, %u sold%s",
+	    why, result.epoch, result.units_free, result.units_sold,
+	    ctl_carried(&result, carried));
 	return state_told(ctl, sale->slug, "open", did);
 }
 

@@ -16,9 +16,12 @@
 
 #define CALL_DEADLINE_MS 2000
 
+#define COUNTED_MAX      (2 * ACCEPTED_MAX)
+
 struct care { /* of one sale */
 	struct sale_id sale;
 	uint32_t epoch; /* whose predecessors are, or were, looked through */
+	bool gone; /* the sale is over, and its gate is lost for good */
 	bool under_way;
 	int64_t begin_ns;
 	size_t place;
@@ -35,6 +38,10 @@ struct lost {
 		bool settled; /* it is somewhere, or counted */
 	} seen[NOTES_A_TICK];
 	size_t nseen;
+	/* Losses that were counted, as many as fit: of one order several notes
+	 * may speak. */
+	uint64_t counted[COUNTED_MAX];
+	size_t ncounted;
 	struct log_rate away_rate;
 };
 
@@ -56,14 +63,16 @@ void lost_free(struct lost **lost)
 /* Row `i` belongs to whatever sale is there now.  A keeper that was born just
  * now does not know what the one before it has seen to. */
 static struct care *care_of(
-    struct lost *lost, size_t i, const struct sale *sale)
+    struct lost *lost, size_t i, const struct sale *sale, bool gone)
 {
 	struct care *care = &lost->care[i];
+	uint32_t epoch = sale->epoch + gone;
 
-	if (care->sale.v == sale->id.v && care->epoch == sale->epoch)
+	if (care->sale.v == sale->id.v && care->epoch == epoch)
 		return care;
 	*care = (struct care){.sale = sale->id,
-	    .epoch = sale->epoch,
+	    .epoch = epoch,
+	    .gone = gone,
 	    .under_way = true,
 	    .begin_ns = deadline_in_ms(lost->conf.grace_ms)};
 	return care;
@@ -140,7 +149,7 @@ static enum outcome gate_ask(
 		bool known = false;
 		size_t n = 0;
 
-		if (lost->seen[i].settled)
+		if (lost->seen[i].settled || care->gone)
 			continue;
 		out = gate->pending(gate->ctx, ref, &order->customer,
 		    deadline_in_ms(CALL_DEADLINE_MS), waiting,
@@ -156,22 +165,54 @@ static enum outcome gate_ask(
 	return out;
 }
 
+/* The loss of this claim in this epoch, which is not 0.  Claims are HMACs: any
+ * part of one is as good as a hash. */
+static uint64_t loss_key(const struct claim_id *claim, uint32_t epoch)
+{
+	uint64_t key;
+
+	memcpy(&key, claim->b, sizeof(key));
+	key ^= epoch * UINT64_C(0x9e3779b97f4a7c15);
+	return key != 0 ? key : 1;
+}
+
+/* True the first time. */
+static bool loss_is_new(struct lost *lost, uint64_t key)
+{
+	size_t at = (size_t)(key % COUNTED_MAX);
+
+	if (lost->ncounted >= COUNTED_MAX / 2) {
+		memset(lost->counted, 0, sizeof(lost->counted));
+		lost->ncounted = 0;
+	}
+	for (; lost->counted[at] != 0; at = (at + 1) % COUNTED_MAX)
+		if (lost->counted[at] == key)
+			return false;
+	lost->counted[at] = key;
+	lost->ncounted++;
+	return true;
+}
+
 static void losses_count(
     struct lost *lost, struct care *care, const struct sale *sale)
 {
 	char number[ORDER_TEXT_LEN + 1];
 
 	for (size_t i = 0; i < lost->nseen; i++) {
+		const struct order *order = &lost->seen[i].note.order;
+
 		if (lost->seen[i].settled)
 			continue;
-		claim_format(&lost->seen[i].note.order.claim, number);
+		seen_close(lost, i);
+		if (!loss_is_new(lost, loss_key(&order->claim, care->epoch)))
+			continue;
+		claim_format(&order->claim, number);
 		log_error("sale %s: order %s was accepted in epoch %" PRIu32
 			  " and is lost: Redis has lost it, and it was not "
 			  "written yet",
-		    sale->slug, number, lost->seen[i].note.order.epoch);
+		    sale->slug, number, order->epoch);
 		stats_count(&lost->conf.stats->lost);
 		care->found++;
-		seen_close(lost, i);
 	}
 }
 
@@ -207,13 +248,18 @@ void lost_look(struct lost *lost, size_t i, const struct sale_entry *entry)
 	struct err err = ERR_INIT;
 	struct care *care;
 	size_t next;
+	bool gone;
 
-	/* While it is being made anew, nothing can be said of what it has. */
 	if (lost->conf.accepted == NULL || !entry->gauge_fresh ||
-	    !entry->gauge.known || entry->gauge.epoch != sale->epoch ||
-	    sale->state == SALE_STATE_REBUILD)
+	    sale->epoch == 0)
 		return;
-	care = care_of(lost, i, sale);
+	gone = sale->state == SALE_STATE_CLOSED && !entry->gauge.known;
+	/* While it is being made anew, nothing can be said of what it has. */
+	if (!gone &&
+	    (!entry->gauge.known || entry->gauge.epoch != sale->epoch ||
+		sale->state == SALE_STATE_REBUILD))
+		return;
+	care = care_of(lost, i, sale, gone);
 	if (!care->under_way || mono_ns() < care->begin_ns)
 		return;
 	next = notes_gather(lost, care);

@@ -44,15 +44,16 @@ static const struct sale_table_head *head_own(const struct sale_table *table)
 bool sale_entry_may_wait(const struct sale_entry *entry, int64_t now_ns)
 {
 	const struct sale *sale = &entry->sale;
-	/* Its gate is being made anew, or will be. */
-	bool is_lost =
-	    sale->state == SALE_STATE_REBUILD ||
-	    (sale->state != SALE_STATE_CLOSED && !entry->gauge.known);
+	const struct gate_gauge *gauge = &entry->gauge;
+	bool closed = sale->state == SALE_STATE_CLOSED;
 
-	if (sale->epoch == 0 || sale->state == SALE_STATE_DRAFT)
+	if (sale->epoch == 0 || sale->state == SALE_STATE_DRAFT ||
+	    (closed && entry->gauge_fresh && !gauge->known))
 		return false;
-	return sale->mode != SALE_MODE_DIRECT || entry->gauge.waiting > 0 ||
-	       is_lost || now_ns < entry->mode_settles_ns;
+	return sale->mode != SALE_MODE_DIRECT || gauge->waiting > 0 ||
+	       now_ns < entry->mode_settles_ns ||
+	       /* It is being made anew, or will be. */
+	       sale->state == SALE_STATE_REBUILD || (!closed && !gauge->known);
 }
 
 /*

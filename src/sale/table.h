@@ -25,7 +25,8 @@ struct sale_entry {
 
 /*
  * May the gate of this sale hold accepted orders that are not written yet?  Not
- * when it is in mode direct, has been for some time, and nothing waits there.
+ * when it is in mode direct, has been for some time, and nothing waits there; and
+ * not when it is over and its gate is lost, which nobody makes anew.
  */
 bool sale_entry_may_wait(const struct sale_entry *entry, int64_t now_ns);
 

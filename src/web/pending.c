@@ -56,8 +56,7 @@ static enum outcome gate_ask(struct exchange *x, const struct sale *sale,
 	    max, n, known, &x->outcome->err);
 }
 
-/* True when the gate has said what it has; or has nothing to say for good: that
- * of a sale which is closed is not made anew. */
+/* True when the gate has said what it has. */
 static bool gate_says(struct exchange *x, const struct sale *sale,
     struct order *out, size_t max, size_t *n)
 {
@@ -71,8 +70,6 @@ static bool gate_says(struct exchange *x, const struct sale *sale,
 	if (known)
 		return true;
 	*n = 0;
-	if (sale->state == SALE_STATE_CLOSED)
-		return true;
 	err_set(&x->outcome->err, 0,
 	    "sale %s: its gate is lost, or being made anew", sale->slug);
 	return false;

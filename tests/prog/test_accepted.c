@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "base/log.h"
 #include "prog/accepted.h"
 #include "prog/lost.h"
 #include "prog/settler.h"
@@ -73,8 +74,8 @@ START_TEST(test_notes_are_kept_until_closed_or_overwritten)
 	for (uint32_t i = 0; i < ACCEPTED_MAX; i++) {
 		ck_assert(accepted_read(accepted, i, &note));
 		note_check(&note);
-		ck_assert_uint_eq(note.order.epoch,
-		    i < 10 ? ACCEPTED_MAX + i : i);
+		ck_assert_uint_eq(
+		    note.order.epoch, i < 10 ? ACCEPTED_MAX + i : i);
 	}
 	ck_assert(accepted_read(accepted, 20, &note));
 	accepted_close(accepted, 20, note.stamp);
@@ -124,7 +125,8 @@ START_TEST(test_writers_do_not_mix)
 				seen++;
 			}
 		while (live > 0 && waitpid(-1, &status, WNOHANG) > 0) {
-			ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+			ck_assert(
+			    WIFEXITED(status) && WEXITSTATUS(status) == 0);
 			live--;
 		}
 	}
@@ -157,6 +159,13 @@ static struct world w;
 static struct keeper_stats stats;
 static struct lost *lost;
 
+static void quiet(enum log_level level, const char *line, void *ctx)
+{
+	(void)level;
+	(void)line;
+	(void)ctx;
+}
+
 static void keeper_begin(void)
 {
 	lost = lost_new(&(struct lost_conf){.accepted = accepted,
@@ -169,6 +178,7 @@ static void keeper_begin(void)
 static void sale_begin(void)
 {
 	setup();
+	log_set_sink(quiet, NULL);
 	memset(&stats, 0, sizeof(stats));
 	world_init(&w, 100, 1);
 	world_mode(&w, SALE_MODE_QUEUE);
@@ -269,8 +279,25 @@ START_TEST(test_what_is_decided_or_carried_is_not_lost)
 }
 END_TEST
 
-static const enum fault_call doubts[] = {
-    FAULT_GATE_PENDING, FAULT_LEDGER_FIND};
+static const enum fault_call doubts[] = {FAULT_GATE_PENDING, FAULT_LEDGER_FIND};
+
+/* It is over, and its gate is not made anew. */
+START_TEST(test_the_gate_of_a_closed_sale_is_lost_for_good)
+{
+	sale_begin();
+	told("ann");
+	world_drain(&w);
+	told("bob");
+	w.sale.state = SALE_STATE_CLOSED;
+	world_sale_put(&w);
+	looks(3);
+	ck_assert_uint_eq(stats.lost, 0);
+	mem_gate_flushall(w.mem_gate);
+	looks(3);
+	ck_assert_uint_eq(stats.lost, 1);
+	sale_end();
+}
+END_TEST
 
 START_TEST(test_a_doubt_is_no_loss)
 {
@@ -278,7 +305,7 @@ START_TEST(test_a_doubt_is_no_loss)
 	told("ann");
 	gate_lost();
 	for (uint32_t nth = 1; nth <= 2; nth++) {
-		fault_add(&w.plan, doubts[_i], nth, FAULT_NOT_DONE);
+		fault_plan_add(&w.plan, doubts[_i], nth, FAULT_NOT_DONE);
 		looks(1);
 		ck_assert_uint_eq(stats.lost, 0);
 	}
@@ -332,8 +359,8 @@ static const struct {
 
 START_TEST(test_sweep_run)
 {
-	struct sweep_run run = sweep_run_at(
-	    (struct wall){runs[_i].now_us}, runs[_i].interval_ms);
+	struct sweep_run run =
+	    sweep_run_at((struct wall){runs[_i].now_us}, runs[_i].interval_ms);
 
 	ck_assert_uint_eq(run.number, runs[_i].number);
 	ck_assert_int_eq(run.begun.us, runs[_i].begun_us);
@@ -364,6 +391,7 @@ TESTS_MAIN("accepted",
     UNIT("durability", test_durability),
     UNIT("lost", test_what_is_in_neither_store_is_lost),
     UNIT("not lost", test_what_is_decided_or_carried_is_not_lost),
+    UNIT("closed", test_the_gate_of_a_closed_sale_is_lost_for_good),
     UNIT_TABLE("doubt", test_a_doubt_is_no_loss, ARRAY_LEN(doubts)),
     UNIT("all", test_all_of_them_are_looked_at),
     UNIT_TABLE("run", test_sweep_run, ARRAY_LEN(runs)),

@@ -128,32 +128,39 @@ static const struct {
 	bool gate_lost;
 	enum sale_state state;
 	int status;
+	bool told; /* the keeper has seen that the gate is lost */
 } fates[] = {
-    {ROW_NONE, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 404},
-    {ROW_NONE, true, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 202},
-    {ROW_SOLD, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 200},
+    {ROW_NONE, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 404, false},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 202, false},
+    {ROW_SOLD, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 200, false},
     /* Its settler has not told the gate yet. */
-    {ROW_SOLD, true, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 200},
-    {ROW_VOID, true, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 404},
-    {ROW_VOID, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 404},
+    {ROW_SOLD, true, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 200, false},
+    {ROW_VOID, true, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 404, false},
+    {ROW_VOID, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 404, false},
     /* It has left the one for the other while we looked. */
-    {ROW_LATE, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 200},
+    {ROW_LATE, false, OUT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 200, false},
     /* One store is away. */
-    {ROW_NONE, true, OUT_UNKNOWN, OUT_DONE, false, SALE_STATE_OPEN, 202},
-    {ROW_NONE, false, OUT_NOT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 503},
-    {ROW_NONE, true, OUT_DONE, OUT_UNKNOWN, false, SALE_STATE_OPEN, 503},
-    {ROW_SOLD, false, OUT_DONE, OUT_NOT_DONE, false, SALE_STATE_OPEN, 200},
-    {ROW_VOID, false, OUT_DONE, OUT_NOT_DONE, false, SALE_STATE_OPEN, 404},
-    {ROW_NONE, true, OUT_UNKNOWN, OUT_UNKNOWN, false, SALE_STATE_OPEN, 503},
+    {ROW_NONE, true, OUT_UNKNOWN, OUT_DONE, false, SALE_STATE_OPEN, 202, false},
+    {ROW_NONE, false, OUT_NOT_DONE, OUT_DONE, false, SALE_STATE_OPEN, 503,
+	false},
+    {ROW_NONE, true, OUT_DONE, OUT_UNKNOWN, false, SALE_STATE_OPEN, 503, false},
+    {ROW_SOLD, false, OUT_DONE, OUT_NOT_DONE, false, SALE_STATE_OPEN, 200,
+	false},
+    {ROW_VOID, false, OUT_DONE, OUT_NOT_DONE, false, SALE_STATE_OPEN, 404,
+	false},
+    {ROW_NONE, true, OUT_UNKNOWN, OUT_UNKNOWN, false, SALE_STATE_OPEN, 503,
+	false},
     /* A gate that is lost proves nothing, until it is made anew; that of a
      * sale which is over never is. */
-    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_OPEN, 503},
-    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_REBUILD, 503},
-    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_PAUSED, 503},
-    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_CLOSED, 404},
-    {ROW_SOLD, false, OUT_DONE, OUT_DONE, true, SALE_STATE_OPEN, 200},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_OPEN, 503, false},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_REBUILD, 503, false},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_PAUSED, 503, false},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_CLOSED, 404, true},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_CLOSED, 503, false},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, true, SALE_STATE_OPEN, 503, true},
+    {ROW_SOLD, false, OUT_DONE, OUT_DONE, true, SALE_STATE_OPEN, 200, false},
     /* It is over, and still being written. */
-    {ROW_NONE, true, OUT_DONE, OUT_DONE, false, SALE_STATE_CLOSED, 202},
+    {ROW_NONE, true, OUT_DONE, OUT_DONE, false, SALE_STATE_CLOSED, 202, false},
 };
 
 START_TEST(test_fate)
@@ -174,6 +181,8 @@ START_TEST(test_fate)
 	w->ledger_says = fates[_i].ledger;
 	w->gate_says = fates[_i].gate;
 	w->gate_lost = fates[_i].gate_lost;
+	if (fates[_i].told)
+		world_gauge(w, 1, (struct gate_gauge){.known = false});
 	ck_assert_int_eq(world_ask(w, &request), fates[_i].status);
 	if (fates[_i].status == 503) {
 		ck_assert_uint_gt(strlen(w->outcome.err.text), 0);
