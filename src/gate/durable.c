@@ -152,17 +152,23 @@ static enum outcome waitaof_ask(
 	return OUT_DONE;
 }
 
-enum outcome gate_durability(struct gate *gate, int64_t deadline_ns,
-    struct gate_durability *has, struct err *err)
+static enum outcome look(struct gate *gate, bool at_waitaof,
+    int64_t deadline_ns, struct gate_durability *has, struct err *err)
 {
 	struct gate_durability found = {GATE_FSYNC_UNKNOWN, false};
 	enum outcome out = fsync_ask(gate, deadline_ns, &found.fsync, err);
 
-	if (out == OUT_DONE)
+	if (out == OUT_DONE && at_waitaof)
 		out = waitaof_ask(gate, deadline_ns, &found.waitaof, err);
 	if (out == OUT_DONE)
 		*has = found;
 	return out;
+}
+
+enum outcome gate_durability(struct gate *gate, int64_t deadline_ns,
+    struct gate_durability *has, struct err *err)
+{
+	return look(gate, true, deadline_ns, has, err);
 }
 
 /* ---- judging ------------------------------------------------------------- */
@@ -209,6 +215,7 @@ bool gate_durability_suffices(
 enum outcome gate_durable_before(
     struct gate *gate, int64_t deadline_ns, struct err *err)
 {
+	bool at_waitaof = gate->durability == GATE_DURABLE_WAITAOF;
 	struct gate_durability has;
 
 	if (gate->durability == GATE_DURABLE_ACCEPT_LOSS)
@@ -218,7 +225,7 @@ enum outcome gate_durable_before(
 	    mono_ns() < gate->durable_until_ns)
 		return OUT_DONE;
 	/* Whatever became of the question: the order was not sent. */
-	if (gate_durability(gate, deadline_ns, &has, err) != OUT_DONE ||
+	if (look(gate, at_waitaof, deadline_ns, &has, err) != OUT_DONE ||
 	    !gate_durability_suffices(gate->durability, &has, err))
 		return OUT_NOT_DONE;
 	gate->durable_conn = gate->conn.opened;

@@ -23,6 +23,12 @@ unit_tests += %reldir%/test_conn
 	%reldir%/fake.c %reldir%/fake.h
 %canon_reldir%_test_conn_LDADD = $(GATE_TEST_LIBS)
 
+unit_tests += %reldir%/test_durable
+%canon_reldir%_test_durable_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_test_durable_SOURCES = %reldir%/test_durable.c \
+	%reldir%/calls.h %reldir%/fake.c %reldir%/fake.h
+%canon_reldir%_test_durable_LDADD = $(GATE_TEST_LIBS)
+
 unit_tests += %reldir%/test_open
 %canon_reldir%_test_open_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
 %canon_reldir%_test_open_SOURCES = %reldir%/test_open.c %reldir%/calls.h \
@@ -101,3 +107,17 @@ check_PROGRAMS += %reldir%/gate_settle
 %canon_reldir%_gate_settle_LDADD = $(GATE_TEST_LIBS)
 dist_check_SCRIPTS += %reldir%/gate_settle.it
 TESTS += %reldir%/gate_settle.it
+
+check_PROGRAMS += %reldir%/gate_carry
+%canon_reldir%_gate_carry_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_carry_SOURCES = %reldir%/gate_carry.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_carry_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_carry.it
+TESTS += %reldir%/gate_carry.it
+
+check_PROGRAMS += %reldir%/gate_durable
+%canon_reldir%_gate_durable_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_durable_SOURCES = %reldir%/gate_durable.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_durable_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_durable.it
+TESTS += %reldir%/gate_durable.it
