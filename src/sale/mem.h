@@ -16,6 +16,8 @@ struct mem_gate *mem_gate_new(const struct clock *clock, int64_t lease_ms);
 void mem_gate_free(struct mem_gate **gate);
 struct gate_port mem_gate_port(struct mem_gate *gate);
 void mem_gate_flushall(struct mem_gate *gate);
+/* Its meta is gone, and nothing else. */
+void mem_gate_lose_meta(struct mem_gate *gate, struct sale_id sale);
 /* As a server does that comes back with all of its data. */
 void mem_gate_restart(struct mem_gate *gate);
 /* Puts `unit` into the free list again, whatever it is: for bad gates. */

@@ -290,6 +290,15 @@ static enum outcome gate_gauge(void *ctx, struct sale_id sale,
 	return OUT_DONE;
 }
 
+void mem_gate_lose_meta(struct mem_gate *gate, struct sale_id sale)
+{
+	struct mem_meta *meta = mem_meta_of(gate, sale);
+
+	BUG_ON(meta == NULL);
+	free(meta->away.items);
+	*meta = (struct mem_meta){.sale = sale};
+}
+
 /* ---- copies ----------------------------------------------------------------------- */
 
 static void vec_copy(struct vec *to, const struct vec *from, size_t size)
