@@ -217,7 +217,8 @@ static bool durable(struct judging *j, const char *value, const char *want)
 /* A reload has two generations of workers connected for a moment. */
 static bool enough(struct judging *j, const char *value, const char *want)
 {
-	uint64_t have, need = 2 * (uint64_t)j->settings->www.max_children +
+	uint64_t have, need = 2 * (uint64_t)(j->settings->www.max_children +
+					     j->settings->settler.processes) +
 			      CONNECTIONS_BESIDE;
 
 	(void)want;
@@ -260,7 +261,8 @@ static const struct rule {
     {"mysql", "innodb_read_only", mysql_global, one_of, "OFF|0", WAY,
 	JUDGE_REFUSE, "nothing could be sold"},
     {"mysql", "max_connections", mysql_global, enough, NULL, WAY, JUDGE_WARN,
-	"twice the workers, because of reloads, and some to spare"},
+	"twice the workers and settlers, because of reloads, and some to "
+	"spare"},
     {"mysql", "local_infile", mysql_global, one_of, "OFF|0", WAY, JUDGE_NOTE,
 	"nobody needs it, and it lets a server ask clients for files"},
     {"mysql", "grants beyond SELECT and INSERT", wide_grants, one_of, "0", LOST,

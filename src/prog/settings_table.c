@@ -242,9 +242,9 @@ const struct setting settings_table[] = {
 	true, "Its password. The file must then not be readable for others."},
     {"mysql", "keeper_user", SETTING_TEXT, AT(mysql.keeper_user), "", 0, 0,
 	NULL, true,
-	"Account of the keeper, which makes a lost gate anew: it also needs "
-	"UPDATE of (epoch, state) on sales and INSERT on audit. Empty: the "
-	"same as user, which then needs them."},
+	"Account of the settlers, and of the keeper, which makes a lost gate "
+	"anew: it also needs UPDATE of (epoch, state) on sales and INSERT on "
+	"audit. Empty: the same as user, which then needs them."},
     {"mysql", "keeper_password", SETTING_SECRET, AT(mysql.keeper_password), "",
 	0, 0, NULL, true, "Its password."},
     {"mysql", "admin_user", SETTING_TEXT, AT(mysql.admin_user), "", 0, 0, NULL,
