@@ -43,9 +43,22 @@ local function own(keys, args)
 	return {'OK'}
 end
 
+-- epoch.  OK | EPOCH e, when that one is in use
+local function retire(keys, args)
+	local refusal = published(keys, args[1])
+	if refusal then
+		return refusal
+	end
+	local retired = number_of(redis.call('HGET', keys[META], 'retired'))
+	if not retired or retired < tonumber(args[1]) then
+		redis.call('HSET', keys[META], 'retired', args[1])
+	end
+	return {'OK'}
+end
+
 -- epoch, units, limit, lease_ms, and how many units, owners and accepted orders were
 -- seeded.
--- OK | EPOCH e, when that one is later | NOSALE, when not all of them are there: a
+-- OK | EPOCH e, when that one is later, in use or being made | NOSALE, when not all of them are there: a
 -- server that was wiped or restarted between two calls.
 local function publish(keys, args)
 	local refusal = published(keys, args[1])
@@ -53,6 +66,10 @@ local function publish(keys, args)
 		-- The one whose answer was lost: it sells by now, and meta has
 		-- what was noticed of it, marks, and perhaps other units.
 		return refusal[2] == tonumber(args[1]) and {'OK'} or refusal
+	end
+	local later = number_of(redis.call('HGET', keys[META], 'retired'))
+	if later and later > tonumber(args[1]) then
+		return {'EPOCH', later}
 	end
 	local waiting = tonumber(args[7])
 	if redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or

@@ -162,30 +162,64 @@ static bool is_ok(const redisReply *reply)
 	       text_of(reply->element[0], &word) && strv_eq(word, STRV("OK"));
 }
 
+/* EPOCH or NOSALE. */
+static bool is_elsewhere(const redisReply *reply)
+{
+	struct gate_status status;
+
+	return !is_ok(reply) && gate_reply_status(reply, &status);
+}
+
+/* Entries from element `first` on. */
+static bool entries_read(const redisReply *reply, size_t first, size_t max,
+    struct gate_entry *out, size_t *n)
+{
+	struct gate_entry entry;
+
+	if (!is_ok(reply) || reply->elements < first ||
+	    reply->elements - first > max)
+		return false;
+	/* Twice, so that a bad one at the end leaves `out` alone. */
+	for (size_t i = first; i < reply->elements; i++)
+		if (!gate_entry_read(reply->element[i], &entry))
+			return false;
+	for (size_t i = first; i < reply->elements; i++)
+		if (!gate_entry_read(reply->element[i], &out[i - first]))
+			BUG("an entry that was good is not");
+	*n = reply->elements - first;
+	return true;
+}
+
 bool gate_reply_entries(const redisReply *reply, size_t max,
     struct gate_entry *out, size_t *n, bool *known)
 {
-	struct gate_status status;
-	struct gate_entry entry;
-
-	if (!is_ok(reply)) {
-		if (!gate_reply_status(reply, &status))
-			return false;
+	if (is_elsewhere(reply)) {
 		*known = false;
 		*n = 0;
 		return true;
 	}
-	if (reply->elements - 1 > max)
+	if (!entries_read(reply, 1, max, out, n))
 		return false;
-	/* Twice, so that a bad one at the end leaves `out` alone. */
-	for (size_t i = 1; i < reply->elements; i++)
-		if (!gate_entry_read(reply->element[i], &entry))
-			return false;
-	for (size_t i = 1; i < reply->elements; i++)
-		if (!gate_entry_read(reply->element[i], &out[i - 1]))
-			BUG("an entry that was good is not");
 	*known = true;
-	*n = reply->elements - 1;
+	return true;
+}
+
+bool gate_reply_taken(const redisReply *reply, size_t max,
+    struct gate_entry *out, size_t *n, struct gate_entry_id *next, bool *known)
+{
+	struct gate_entry_id id;
+
+	if (is_elsewhere(reply)) {
+		*known = false;
+		*n = 0;
+		return true;
+	}
+	if (!is_ok(reply) || reply->elements < 2 ||
+	    !id_read(reply->element[1], &id) ||
+	    !entries_read(reply, 2, max, out, n))
+		return false;
+	*next = id;
+	*known = true;
 	return true;
 }
 

@@ -26,6 +26,11 @@ bool gate_entry_read(
 bool gate_reply_entries(const redisReply *reply, size_t max,
     struct gate_entry *out, size_t *n, bool *known) ATTR_MUSTUSE;
 
+/* take: as above, with where to look for idle ones the next time. */
+bool gate_reply_taken(const redisReply *reply, size_t max,
+    struct gate_entry *out, size_t *n, struct gate_entry_id *next,
+    bool *known) ATTR_MUSTUSE;
+
 /* carry: OK and 1 for each that was refused, else 0; EPOCH e has its number in
  * *elsewhere, which is 0 otherwise. */
 bool gate_reply_refused(const redisReply *reply, size_t n, bool *refused,

@@ -17,7 +17,8 @@
 
 -- KEYS: always these seven, in this order.
 local META = 1  -- hash   epoch, units, limit, lease_ms, run_id; away:N; and what
-                -- was noticed of this generation, if anything: dropped, forgot
+                -- was noticed of this generation, if anything: dropped, forgot;
+                -- retired: the epoch that is being made
 local FREE = 2  -- list   unit numbers: taken at the head, returned to the tail
 local LEASE = 3 -- zset   claim -> deadline in ms by this server's clock
 local REC = 4   -- hash   claim -> "unit|slot|customer" of a lease; of an accepted
@@ -69,10 +70,11 @@ local function run_id()
 end
 
 -- The meta of `epoch`, or nil and the answer that says why not.  A meta that
--- is lost or damaged is NOSALE, which is never "sold out".
-local function meta_of(keys, epoch)
+-- is lost or damaged is NOSALE, which is never "sold out".  With `gives`: one that
+-- gives units out, and no later one is being made.
+local function meta_of(keys, epoch, gives)
 	local m = redis.call('HMGET', keys[META], 'epoch', 'units', 'limit',
-		'lease_ms')
+		'lease_ms', 'retired')
 	local meta = {
 		epoch = number_of(m[1]), units = number_of(m[2]),
 		limit = number_of(m[3]), lease_ms = number_of(m[4]),
@@ -81,8 +83,9 @@ local function meta_of(keys, epoch)
 	    meta.limit < 1 or meta.limit > SLOTS_MAX then
 		return nil, {'NOSALE'}
 	end
-	if meta.epoch ~= tonumber(epoch) then
-		return nil, {'EPOCH', meta.epoch}
+	local later = gives and number_of(m[5])
+	if later or meta.epoch ~= tonumber(epoch) then
+		return nil, {'EPOCH', later or meta.epoch}
 	end
 	return meta
 end
@@ -248,7 +251,7 @@ end
 -- MINE attempt | LIMIT | SOFT held dropped | GONE held units waiting | EPOCH e |
 -- NOSALE
 local function claim(keys, args)
-	local meta, refusal = meta_of(keys, args[1])
+	local meta, refusal = meta_of(keys, args[1], true)
 	if not meta then
 		return refusal
 	end

@@ -28,6 +28,11 @@ struct gate {
 	 * when that is believed (durable.c). */
 	uint64_t durable_conn;
 	int64_t durable_until_ns;
+	/* How far take() has looked through what is in anybody's hands. */
+	struct {
+		struct gate_ref ref;
+		struct gate_entry_id from;
+	} idle;
 	struct gate_keys keys; /* of the sale asked about last */
 	struct command cmd; /* the one in the making */
 };

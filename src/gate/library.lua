@@ -12,7 +12,7 @@ local COMMANDS = {
 	{'ZRANGEBYSCORE', LEASE}, {'ZREM', LEASE}, {'ZSCORE', LEASE},
 	{'UNLINK', SLOT}, {'TIME'}, {'SADD', VOID}, {'SCARD', VOID},
 	{'SMISMEMBER', VOID}, {'XADD', QUEUE}, {'XLEN', QUEUE}, {'XRANGE', QUEUE},
-	{'XREADGROUP', QUEUE}, {'XAUTOCLAIM', QUEUE}, {'XPENDING', QUEUE},
+	{'XREADGROUP', QUEUE}, {'XCLAIM', QUEUE}, {'XPENDING', QUEUE},
 	{'XACK', QUEUE}, {'XDEL', QUEUE}, {'XGROUP', 'CREATE', QUEUE},
 	{'XINFO', 'GROUPS', QUEUE},
 }
@@ -54,6 +54,7 @@ register('gauge', gauge, {'no-writes'})
 register('free_list', free_list, {'no-writes'})
 register('seed', seed)
 register('own', own)
+register('retire', retire, {'allow-oom'})
 register('publish', publish)
 register('discard', discard, {'allow-oom'})
 register('grow', grow)

@@ -58,12 +58,20 @@ static enum outcome port_enqueue(void *ctx, struct gate_ref ref,
 
 /* ---- reading ------------------------------------------------------------- */
 
+static void entries_place(
+    struct gate_ref ref, struct gate_entry *entries, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		entries[i].order.sale = ref.sale;
+		entries[i].order.epoch = ref.epoch;
+	}
+}
+
 /* The end of the calls that answer with entries. */
 static enum outcome entries_call(struct gate *gate, size_t max,
     int64_t deadline_ns, struct gate_entry *out, size_t *n, bool *known,
     struct err *err)
 {
-	struct gate_ref ref = gate->keys.ref;
 	redisReply *reply;
 	enum outcome done = gate_call(gate, deadline_ns, &reply, err);
 
@@ -71,10 +79,8 @@ static enum outcome entries_call(struct gate *gate, size_t max,
 		return done;
 	done = gate_finish(
 	    gate, reply, gate_reply_entries(reply, max, out, n, known), err);
-	for (size_t i = 0; done == OUT_DONE && i < *n; i++) {
-		out[i].order.sale = ref.sale;
-		out[i].order.epoch = ref.epoch;
-	}
+	if (done == OUT_DONE)
+		entries_place(gate->keys.ref, out, *n);
 	return done;
 }
 
@@ -123,11 +129,25 @@ static enum outcome port_queue_scan(void *ctx, struct gate_ref ref,
 
 #define CONSUMER_MAX 64
 
+/* Where to look for entries of settlers that died; from the first on in another
+ * stream. */
+static struct gate_entry_id idle_from(struct gate *gate, struct gate_ref ref)
+{
+	if (gate->idle.ref.sale.v != ref.sale.v ||
+	    gate->idle.ref.epoch != ref.epoch) {
+		gate->idle.ref = ref;
+		gate->idle.from = (struct gate_entry_id){0, 0};
+	}
+	return gate->idle.from;
+}
+
 static enum outcome port_take(void *ctx, struct gate_ref ref,
     const char *consumer, size_t max, int64_t idle_ms, int64_t deadline_ns,
     struct gate_entry *out, size_t *n, bool *known, struct err *err)
 {
-	struct command *cmd = gate_fcall(ctx, ref, GATE_FN("take"));
+	struct gate *gate = ctx;
+	struct command *cmd = gate_fcall(gate, ref, GATE_FN("take"));
+	redisReply *reply;
 	enum outcome done;
 
 	BUG_ON(max == 0 || max > SETTLE_BATCH || idle_ms < 0);
@@ -136,7 +156,14 @@ static enum outcome port_take(void *ctx, struct gate_ref ref,
 	command_text(cmd, consumer);
 	command_number(cmd, max);
 	command_number(cmd, (uint64_t)idle_ms);
-	done = entries_call(ctx, max, deadline_ns, out, n, known, err);
+	command_entry(cmd, idle_from(gate, ref));
+	done = gate_call(gate, deadline_ns, &reply, err);
+	if (done != OUT_DONE)
+		return done;
+	done = gate_finish(gate, reply,
+	    gate_reply_taken(reply, max, out, n, &gate->idle.from, known), err);
+	if (done == OUT_DONE)
+		entries_place(ref, out, *n);
 	return FAILPOINT_ERR(after_take, err) ? OUT_UNKNOWN : done;
 }
 
@@ -144,6 +171,7 @@ static const char *const fates[] = {
     [GATE_FATE_SOLD] = "SOLD",
     [GATE_FATE_VOID] = "VOID",
     [GATE_FATE_TAKEN] = "TAKEN",
+    [GATE_FATE_ELSEWHERE] = "ELSEWHERE",
 };
 
 static enum outcome port_settled(void *ctx, struct gate_ref ref,

@@ -12,6 +12,8 @@
 local GROUP = 'settlers'
 local SETTLE_MAX = 64 -- entries of one call: SETTLE_BATCH in ports.h
 
+local ID_MAX = '18446744073709551615-18446744073709551615'
+
 local ORDER_ARGS = 7 -- claim, unit, slot, customer, payload_hash, ref, created
 
 -- XADD comes first: a stream takes no more ids once somebody has written the largest.
@@ -27,7 +29,7 @@ end
 -- epoch, customer, from, touch, payload_hash, ref, created, claim ids.
 -- TAKEN unit slot attempt dropped | SPENT | and all that claim says
 local function enqueue(keys, args)
-	local meta, refusal = meta_of(keys, args[1])
+	local meta, refusal = meta_of(keys, args[1], true)
 	if not meta then
 		return refusal
 	end
@@ -113,6 +115,22 @@ local function group_pending(keys)
 	end
 end
 
+-- Adds to each how often it was given to somebody.
+local function deliveries_put(keys, consumer, entries)
+	if #entries == 0 then
+		return
+	end
+	local rows = redis.call('XPENDING', keys[QUEUE], GROUP, entries[1][1],
+		entries[#entries][1], SETTLE_MAX, consumer)
+	local times = {}
+	for _, row in ipairs(rows) do
+		times[row[1]] = row[4]
+	end
+	for _, entry in ipairs(entries) do
+		entry[3] = times[entry[1]] or 1
+	end
+end
+
 -- Entries that this consumer was given before.  One whose entry somebody deleted
 -- comes back empty, every time: it is acknowledged.
 local function take_own(keys, consumer, max)
@@ -126,24 +144,49 @@ local function take_own(keys, consumer, max)
 	if #gone > 0 then
 		redis.call('XACK', keys[QUEUE], GROUP, unpack(gone))
 	end
+	deliveries_put(keys, consumer, own)
 	return own
 end
 
--- Adds to each how often it was given to somebody.
-local function deliveries_put(keys, consumer, entries)
-	local rows = redis.call('XPENDING', keys[QUEUE], GROUP, entries[1][1],
-		entries[#entries][1], SETTLE_MAX, consumer)
-	local times = {}
-	for _, row in ipairs(rows) do
-		times[row[1]] = row[4]
+-- Entries that another was given too long ago, and where to go on looking: a page of
+-- what is in anybody's hands is looked at.  (XAUTOCLAIM looks at ten pages, and
+-- fetches each entry before it asks for its age: 1 ms where it finds nothing.)
+local function take_idle(keys, consumer, max, idle_ms, from)
+	local page = redis.call('XPENDING', keys[QUEUE], GROUP, '(' .. from,
+		'+', SETTLE_MAX)
+	local ids, times = {}, {}
+	for _, row in ipairs(page) do
+		if row[3] >= idle_ms and #ids < max then
+			ids[#ids + 1] = row[1]
+			times[row[1]] = row[4] + 1
+		end
 	end
+	local last = ids[max] or page[SETTLE_MAX] and page[SETTLE_MAX][1]
+	-- Nothing can be behind the largest id, and Redis refuses to look there.
+	local next_from = last ~= ID_MAX and last or '0-0'
+	if #ids == 0 then
+		return {}, next_from
+	end
+	local entries = redis.call('XCLAIM', keys[QUEUE], GROUP, consumer,
+		idle_ms, unpack(ids))
 	for _, entry in ipairs(entries) do
-		entry[3] = times[entry[1]] or 1
+		entry[3] = times[entry[1]]
 	end
+	return entries, next_from
 end
 
--- epoch, consumer, max, idle ms.  OK and id, fields, deliveries of each | EPOCH e |
--- NOSALE
+local function take_new(keys, consumer, max)
+	local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
+		'COUNT', max, 'STREAMS', keys[QUEUE], '>')
+	local entries = answer and answer[1][2] or {}
+	for _, entry in ipairs(entries) do
+		entry[3] = 1
+	end
+	return entries
+end
+
+-- epoch, consumer, max, idle ms, where to look for idle ones.  OK, where to look the
+-- next time, and id, fields, deliveries of each | EPOCH e | NOSALE
 local function take(keys, args)
 	local meta, refusal = meta_of(keys, args[1])
 	if not meta then
@@ -151,25 +194,21 @@ local function take(keys, args)
 	end
 	local consumer, max = args[2], math.min(tonumber(args[3]), SETTLE_MAX)
 	if redis.call('XLEN', keys[QUEUE]) == 0 then
-		return {'OK'}
+		return {'OK', '0-0'}
 	end
 	if not group_pending(keys) then
 		redis.call('XGROUP', 'CREATE', keys[QUEUE], GROUP, '0')
 	end
+	local from = args[5]
 	local entries = take_own(keys, consumer, max)
 	if #entries == 0 then
-		entries = redis.call('XAUTOCLAIM', keys[QUEUE], GROUP, consumer,
-			args[4], '0-0', 'COUNT', max)[2]
+		entries, from = take_idle(keys, consumer, max,
+			tonumber(args[4]), from)
 	end
 	if #entries == 0 then
-		local answer = redis.call('XREADGROUP', 'GROUP', GROUP, consumer,
-			'COUNT', max, 'STREAMS', keys[QUEUE], '>')
-		entries = answer and answer[1][2] or {}
+		entries = take_new(keys, consumer, max)
 	end
-	if #entries > 0 then
-		deliveries_put(keys, consumer, entries)
-	end
-	return {'OK', unpack(entries)}
+	return {'OK', from, unpack(entries)}
 end
 
 -- Units back on sale, as unit_return, but in one command.
@@ -187,25 +226,29 @@ local function units_return(keys, units, stock)
 	end
 end
 
-local function append(list, more)
-	for _, item in ipairs(more) do
-		list[#list + 1] = item
+-- Those of `fields` that name the claim at the same place of `claims`.
+local function fields_naming(keys, fields, claims)
+	local naming = {}
+	local holders = #fields > 0 and
+		redis.call('HMGET', keys[SLOT], unpack(fields)) or {}
+	for i, field in ipairs(fields) do
+		if holders[i] == claims[i] then
+			naming[#naming + 1] = field
+		end
 	end
+	return naming
 end
 
--- The slots that an order leaves that is not to be.  `rec` may be lost.
-local function slots_left(keys, rec, claim, customer)
-	local unit, slot, holder = rec_read(rec)
-	if unit then
-		local field = slot .. ':' .. holder
-		return redis.call('HGET', keys[SLOT], field) == claim and
-			{field} or {}
-	end
-	return customer ~= '' and slots_naming(keys, customer, claim) or {}
-end
+-- What follows from a settler's word, besides the end of entry and record.
+local FATES = {
+	SOLD = {},
+	VOID = {void = true, back = true},
+	TAKEN = {void = true, forgot = true},
+	ELSEWHERE = {back = true, forgot = true},
+}
 
--- epoch, then id, claim ('': not known), customer ('': not known), SOLD | VOID |
--- TAKEN of each.  OK, also when another epoch is in use: its making has ended them.
+-- epoch, then id, claim ('': not known), customer ('': not known), a fate of each.
+-- OK, also when another epoch is in use: its making has ended them.
 local function settled(keys, args)
 	local meta = meta_of(keys, args[1])
 	if not meta then
@@ -216,40 +259,50 @@ local function settled(keys, args)
 		ids[#ids + 1], claims[#claims + 1] = args[i], args[i + 1]
 	end
 	local recs = redis.call('HMGET', keys[REC], unpack(claims))
-	local recs_end, slots_end, units, void = {}, {}, {}, {}
-	local taken, seen = false, {}
+	local ended, fields, left, units, void = {}, {}, {}, {}, {}
+	local forgot, seen = false, {}
 	for i, id in ipairs(ids) do
-		local claim, fate = claims[i], args[4 * i + 1]
-		local unit, _, _, entry = rec_read(recs[i])
-		local names = entry == id and not seen[id]
-		seen[id] = true
+		local claim, fate = claims[i], FATES[args[4 * i + 1]]
+		local unit, slot, holder, entry = rec_read(recs[i])
 		-- A record that names another entry is none of this one's.
-		if fate ~= 'SOLD' and claim ~= '' and (names or not recs[i]) then
-			append(slots_end, slots_left(keys, recs[i], claim,
-				args[4 * i]))
-			void[#void + 1] = claim
-		end
+		local names = entry == id and not seen[id]
+		local lost = not recs[i] and claim ~= ''
+		seen[id] = true
 		if names then
-			recs_end[#recs_end + 1] = claim
-			taken = taken or fate == 'TAKEN'
-			if fate == 'VOID' then
+			ended[#ended + 1] = claim
+			forgot = forgot or fate.forgot
+			if fate.back then
 				units[#units + 1] = unit
 			end
 		end
+		if fate.void and names then
+			fields[#fields + 1] = slot .. ':' .. holder
+			left[#left + 1] = claim
+		elseif fate.void and lost and args[4 * i] ~= '' then
+			for _, field in ipairs(slots_naming(keys, args[4 * i],
+			    claim)) do
+				fields[#fields + 1] = field
+				left[#left + 1] = claim
+			end
+		end
+		if fate.void and (names or lost) then
+			void[#void + 1] = claim
+		end
 	end
+	local stale = fields_naming(keys, fields, left)
 	redis.call('LLEN', keys[FREE])
 	redis.call('SCARD', keys[VOID])
 	redis.call('XACK', keys[QUEUE], GROUP, unpack(ids))
 	redis.call('XDEL', keys[QUEUE], unpack(ids))
-	slots_clear(keys, slots_end)
-	if #recs_end > 0 then
-		redis.call('HDEL', keys[REC], unpack(recs_end))
+	slots_clear(keys, stale)
+	if #ended > 0 then
+		redis.call('HDEL', keys[REC], unpack(ended))
 	end
 	if #void > 0 then
 		redis.call('SADD', keys[VOID], unpack(void))
 	end
 	units_return(keys, units, meta.units)
-	if taken then
+	if forgot then
 		note_forgot(keys, args[1])
 	end
 	return {'OK'}
@@ -278,16 +331,13 @@ local function carry(keys, args)
 	local answer, here, seen = {'OK'}, {}, {}
 	for i, claim in ipairs(claims) do
 		local holder = holders[i] or here[fields[i]]
-		local refused = seen[claim] or holder and holder ~= claim
+		local refused = recs[i] or seen[claim] or
+			holder and holder ~= claim
 		answer[i + 1] = refused and 1 or 0
-		-- With a record, it is the call whose answer was lost.
 		if not refused then
+			local at = 2 + (i - 1) * ORDER_ARGS
 			here[fields[i]], seen[claim] = claim, true
-			if not recs[i] then
-				local at = 2 + (i - 1) * ORDER_ARGS
-				accept(keys, unpack(args, at,
-					at + ORDER_ARGS - 1))
-			end
+			accept(keys, unpack(args, at, at + ORDER_ARGS - 1))
 		end
 	end
 	return answer

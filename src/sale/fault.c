@@ -5,6 +5,47 @@
 #include "sale/fault.h"
 #include "base/bug.h"
 
+static const char *const call_names[] = {
+    [FAULT_GATE_CLAIM] = "gate claim",
+    [FAULT_GATE_RELEASE] = "gate release",
+    [FAULT_GATE_HEAL] = "gate heal",
+    [FAULT_GATE_REKEY] = "gate rekey",
+    [FAULT_GATE_LEASES] = "gate leases",
+    [FAULT_GATE_GAUGE] = "gate gauge",
+    [FAULT_GATE_SEED] = "gate seed",
+    [FAULT_GATE_OWN] = "gate own",
+    [FAULT_GATE_PUBLISH] = "gate publish",
+    [FAULT_GATE_DISCARD] = "gate discard",
+    [FAULT_GATE_FREE_LIST] = "gate free list",
+    [FAULT_GATE_LEASE_SCAN] = "gate lease scan",
+    [FAULT_GATE_ENQUEUE] = "gate enqueue",
+    [FAULT_GATE_PENDING] = "gate pending",
+    [FAULT_GATE_TAKE] = "gate take",
+    [FAULT_GATE_SETTLED] = "gate settled",
+    [FAULT_GATE_QUEUE_SCAN] = "gate queue scan",
+    [FAULT_GATE_RETIRE] = "gate retire",
+    [FAULT_GATE_CARRY] = "gate carry",
+    [FAULT_GATE_CONFIRM] = "gate confirm",
+    [FAULT_LEDGER_READY] = "ledger ready",
+    [FAULT_LEDGER_RECORD] = "ledger record",
+    [FAULT_LEDGER_RECORD_BATCH] = "ledger record batch",
+    [FAULT_LEDGER_BURY] = "ledger bury",
+    [FAULT_LEDGER_VOID] = "ledger void",
+    [FAULT_LEDGER_FIND] = "ledger find",
+    [FAULT_LEDGER_FIND_UNIT] = "ledger find unit",
+    [FAULT_LEDGER_FIND_CUSTOMER] = "ledger find customer",
+    [FAULT_LEDGER_SALE] = "ledger sale",
+    [FAULT_LEDGER_SOLD_AFTER] = "ledger sold after",
+    [FAULT_LEDGER_EPOCH_BEGIN] = "ledger epoch begin",
+    [FAULT_LEDGER_EPOCH_END] = "ledger epoch end",
+};
+_Static_assert(ARRAY_LEN(call_names) == FAULT_CALL_COUNT, "a name for each");
+
+const char *fault_call_name(enum fault_call call)
+{
+	return call_names[call];
+}
+
 void fault_plan_add(struct fault_plan *plan, enum fault_call call, unsigned nth,
     enum fault_kind kind)
 {
@@ -20,6 +61,7 @@ static enum fault_kind fault_next(
     struct fault_plan *plan, enum fault_call call, struct err *err)
 {
 	unsigned nth = ++plan->calls[call];
+	enum fault_kind kind = FAULT_NONE;
 
 	for (size_t i = 0; i < plan->n; i++) {
 		if (plan->step[i].call != call ||
@@ -29,7 +71,11 @@ static enum fault_kind fault_next(
 			err_set(err, 0, "planned fault, call %u", nth);
 		return plan->step[i].kind;
 	}
-	return FAULT_NONE;
+	if (plan->chance != NULL)
+		kind = plan->chance(plan->chance_ctx, call);
+	if (kind != FAULT_NONE && err != NULL)
+		err_set(err, 0, "fault by chance, call %u", nth);
+	return kind;
 }
 
 /*

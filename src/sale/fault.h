@@ -54,6 +54,9 @@ enum fault_call {
 	FAULT_CALL_COUNT
 };
 
+/* "gate claim" …: for messages. */
+const char *fault_call_name(enum fault_call call);
+
 #define FAULT_PLAN_MAX 16
 
 struct fault_plan {
@@ -64,6 +67,9 @@ struct fault_plan {
 	} step[FAULT_PLAN_MAX];
 	size_t n;
 	unsigned calls[FAULT_CALL_COUNT]; /* counted as they come */
+	/* Asked before each call for which no step is planned; may be NULL. */
+	enum fault_kind (*chance)(void *ctx, enum fault_call call);
+	void *chance_ctx;
 	const struct gate_port *gate; /* wrapped; borrowed */
 	const struct ledger_port *ledger;
 };

@@ -7,6 +7,8 @@
 #include "base/failpoint.h"
 #include "base/mutant.h"
 
+#include <stdlib.h>
+
 /* RPUSH is not idempotent: an unknown outcome ends this epoch's rebuild, and
  * the next one starts on fresh keys. */
 static enum outcome seed_flush(struct rebuilding *r)
@@ -52,9 +54,9 @@ static enum outcome seed_range(struct rebuilding *r, uint32_t from, uint32_t to)
  * One page of sold rows: their owners' slots, and the gaps between them.  If
  * orders wait, the gaps are known only behind the last row.
  */
-static enum outcome page_apply(
-    struct rebuilding *r, const struct order *rows, size_t n, uint32_t *after)
+static enum outcome page_apply(struct rebuilding *r, size_t n, uint32_t *after)
 {
+	const struct order *rows = r->rows;
 	enum outcome out =
 	    r->gate->own(r->gate->ctx, r->ref, rows, n, r->deadline_ns, r->err);
 
@@ -71,16 +73,15 @@ static enum outcome page_apply(
 
 static enum outcome units_seed(struct rebuilding *r)
 {
-	static struct order rows[CHUNK]; /* large; one rebuild a process */
 	uint32_t after = 0;
 	enum outcome out;
 	size_t n;
 
 	do {
 		out = r->ledger->sold_after(r->ledger->ctx, r->sale.id, after,
-		    r->deadline_ns, rows, CHUNK, &n, r->err);
+		    r->deadline_ns, r->rows, CHUNK, &n, r->err);
 		if (out == OUT_DONE && n > 0)
-			out = page_apply(r, rows, n, &after);
+			out = page_apply(r, n, &after);
 		if (out != OUT_DONE)
 			return out;
 	} while (n > 0);
@@ -176,54 +177,81 @@ static enum outcome sale_reread(struct rebuilding *r)
 	return out;
 }
 
-enum outcome sale_rebuild(const struct gate_port *gate,
-    const struct ledger_port *ledger, const struct sale *sale,
-    enum sale_state state, int64_t deadline_ns, rebuild_progress_fn *progress,
-    void *progress_ctx, struct rebuild_result *result, struct err *err)
+/* Behind the fence. */
+static enum outcome gate_make(struct rebuilding *r, const struct sale *seen)
 {
-	struct rebuilding r = {.gate = gate,
-	    .ledger = ledger,
-	    .sale = *sale,
-	    .ref = {sale->id, sale->epoch + 1},
-	    .deadline_ns = deadline_ns,
-	    .progress = progress,
-	    .progress_ctx = progress_ctx,
-	    .result = result,
-	    .err = err};
+	const struct gate_port *gate = r->gate;
+	enum outcome out = sale_reread(r);
+
+	/*
+	 * From here on no order is accepted that nobody would read, and no older
+	 * epoch is published: what the gauge shows now stays.  Before, somebody
+	 * who was taken for dead could publish and unlink what we are to read.
+	 */
+	if (out == OUT_DONE)
+		out = gate->retire(gate->ctx, r->ref, r->deadline_ns, r->err);
+	if (out == OUT_DONE)
+		out = old_find(r, seen);
+	/* Keys of a number that was used before a restore would be poison. */
+	if (out == OUT_DONE)
+		out = gate->discard(gate->ctx, r->ref, r->deadline_ns, r->err);
+	if (out == OUT_DONE)
+		out = carry_begin(r);
+	if (out == OUT_DONE)
+		out = units_seed(r);
+	carry_end(r);
+	return out == OUT_DONE ? gate_publish(r) : out;
+}
+
+static enum outcome rebuild(
+    struct rebuilding *r, const struct sale *seen, enum sale_state state)
+{
+	const struct ledger_port *ledger = r->ledger;
 	/* Nothing is sold in any; what is paused or closed stays so if we die. */
 	enum sale_state during =
 	    state == SALE_STATE_OPEN ? SALE_STATE_REBUILD : state;
 	enum outcome out;
 
-	memset(result, 0, sizeof(*result));
 	/* From here on no insert of an older epoch can appear. */
 	out = ledger->epoch_begin(
-	    ledger->ctx, sale, during, deadline_ns, &result->won, err);
-	if (out != OUT_DONE || !result->won)
+	    ledger->ctx, seen, during, r->deadline_ns, &r->result->won, r->err);
+	if (out != OUT_DONE || !r->result->won)
 		return out;
 	FAILPOINT(rebuild_after_bump);
-	result->epoch = r.ref.epoch;
-	out = sale_reread(&r);
-	if (out == OUT_DONE)
-		out = old_find(&r, sale);
-	/* And from here on no order is accepted that nobody would read. */
-	if (out == OUT_DONE)
-		out = gate->retire(gate->ctx, r.ref, deadline_ns, err);
-	/* Keys of a number that was used before a restore would be poison. */
-	if (out == OUT_DONE)
-		out = gate->discard(gate->ctx, r.ref, deadline_ns, err);
-	if (out == OUT_DONE)
-		out = carry_begin(&r);
-	if (out == OUT_DONE)
-		out = units_seed(&r);
-	carry_end(&r);
-	if (out == OUT_DONE)
-		out = gate_publish(&r);
+	r->result->epoch = r->ref.epoch;
+	out = gate_make(r, seen);
 	if (out == OUT_DONE && during != state)
-		out = ledger->epoch_end(ledger->ctx, sale->id, r.ref.epoch,
-		    state, deadline_ns, &result->won, err);
+		out = ledger->epoch_end(ledger->ctx, seen->id, r->ref.epoch,
+		    state, r->deadline_ns, &r->result->won, r->err);
 	FAILPOINT(rebuild_after_open);
-	if (out == OUT_DONE)
-		old_discard(&r);
+	if (out == OUT_DONE && r->result->won)
+		old_discard(r);
+	return out;
+}
+
+enum outcome sale_rebuild(const struct gate_port *gate,
+    const struct ledger_port *ledger, const struct sale *sale,
+    enum sale_state state, int64_t deadline_ns, rebuild_progress_fn *progress,
+    void *progress_ctx, struct rebuild_result *result, struct err *err)
+{
+	struct rebuilding *r = calloc(1, sizeof(*r));
+	enum outcome out;
+
+	memset(result, 0, sizeof(*result));
+	if (r == NULL) {
+		err_set(err, 0, "out of memory for a rebuild");
+		return OUT_NOT_DONE;
+	}
+	r->gate = gate;
+	r->ledger = ledger;
+	r->sale = *sale;
+	r->ref = (struct gate_ref){sale->id, sale->epoch + 1};
+	r->deadline_ns = deadline_ns;
+	r->progress = progress;
+	r->progress_ctx = progress_ctx;
+	r->result = result;
+	r->err = err;
+	out = rebuild(r, sale, state);
+	free(r);
 	return out;
 }

@@ -27,19 +27,8 @@ static uint32_t home_of(const struct claim_id *claim)
 	return home > HOME_SOLD ? home : home + 2;
 }
 
-/* A page of a stream, and what is to become of it. */
-struct page {
-	struct gate_ref ref;
-	struct gate_entry entry[SETTLE_BATCH];
-	size_t n;
-	struct order carried[SETTLE_BATCH];
-	size_t ncarried;
-	struct order voided[SETTLE_BATCH];
-	size_t nvoided;
-};
-
 static enum outcome page_read(
-    struct rebuilding *r, struct page *page, struct gate_entry_id after)
+    struct rebuilding *r, struct carry_page *page, struct gate_entry_id after)
 {
 	page->ncarried = page->nvoided = 0;
 	return r->gate->queue_scan(r->gate->ctx, page->ref, after, SETTLE_BATCH,
@@ -48,7 +37,7 @@ static enum outcome page_read(
 
 /* As a settler would have done: void, and a letter for the operator. */
 static enum outcome flaw_bury(
-    struct rebuilding *r, const struct page *page, size_t i)
+    struct rebuilding *r, const struct carry_page *page, size_t i)
 {
 	struct dead_letter letter = {
 	    .order = page->entry[i].order, .entry = page->entry[i].id};
@@ -67,7 +56,7 @@ static enum outcome flaw_bury(
 }
 
 static void entry_sift(
-    struct rebuilding *r, struct page *page, const struct order *order)
+    struct rebuilding *r, struct carry_page *page, const struct order *order)
 {
 	uint32_t home = home_of(&order->claim);
 
@@ -87,7 +76,7 @@ static void entry_sift(
 
 /* What has its row is decided already: an older copy of Redis came back, or its
  * settler died before it told the gate. */
-static enum outcome page_sift(struct rebuilding *r, struct page *page)
+static enum outcome page_sift(struct rebuilding *r, struct carry_page *page)
 {
 	struct claim_id claims[SETTLE_BATCH];
 	struct order rows[SETTLE_BATCH];
@@ -112,7 +101,7 @@ static enum outcome page_sift(struct rebuilding *r, struct page *page)
 }
 
 /* Not idempotent, like seed(): an unknown outcome ends this epoch's rebuild. */
-static enum outcome page_carry(struct rebuilding *r, struct page *page)
+static enum outcome page_carry(struct rebuilding *r, struct carry_page *page)
 {
 	bool refused[SETTLE_BATCH] = {false};
 	enum outcome out;
@@ -136,7 +125,8 @@ static enum outcome page_carry(struct rebuilding *r, struct page *page)
 }
 
 /* Before its unit is seeded: a unit goes back only when its claim is decided. */
-static enum outcome page_void(struct rebuilding *r, const struct page *page)
+static enum outcome page_void(
+    struct rebuilding *r, const struct carry_page *page)
 {
 	enum outcome out = OUT_UNKNOWN;
 
@@ -150,7 +140,7 @@ static enum outcome page_void(struct rebuilding *r, const struct page *page)
 	return out;
 }
 
-static enum outcome stream_carry(struct rebuilding *r, struct page *page)
+static enum outcome stream_carry(struct rebuilding *r, struct carry_page *page)
 {
 	struct gate_entry_id after = {0, 0};
 	enum outcome out;
@@ -171,15 +161,14 @@ static enum outcome stream_carry(struct rebuilding *r, struct page *page)
 
 enum outcome carry_all(struct rebuilding *r)
 {
-	static struct page page; /* large; one rebuild a process */
 	enum outcome out = OUT_DONE;
 
 	if (r->home == NULL)
 		return OUT_DONE;
 	for (uint32_t epoch = r->first; epoch <= r->last && out == OUT_DONE;
 	     epoch++) {
-		page.ref = (struct gate_ref){r->ref.sale, epoch};
-		out = stream_carry(r, &page);
+		r->page.ref = (struct gate_ref){r->ref.sale, epoch};
+		out = stream_carry(r, &r->page);
 	}
 	return out;
 }

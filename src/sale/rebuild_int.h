@@ -10,6 +10,18 @@
 
 #define CHUNK 1000
 
+/* A page of a stream, and what is to become of it. */
+struct carry_page {
+	struct gate_ref ref;
+	struct gate_entry entry[SETTLE_BATCH];
+	size_t n;
+	struct order carried[SETTLE_BATCH];
+	size_t ncarried;
+	struct order voided[SETTLE_BATCH];
+	size_t nvoided;
+};
+
+/* Large: on the heap. */
 struct rebuilding {
 	const struct gate_port *gate;
 	const struct ledger_port *ledger;
@@ -29,6 +41,8 @@ struct rebuilding {
 	struct err *err;
 	uint32_t free_units[CHUNK];
 	size_t nfree;
+	struct order rows[CHUNK]; /* a page of sold ones */
+	struct carry_page page;
 };
 
 /* Makes `home` if any order waits. */

@@ -8,19 +8,7 @@
 
 #include "queue_rig.h"
 
-#include <stdio.h>
-
 static const struct gate_ref next = {{5}, 2};
-
-static void accept(struct rig *rig, unsigned n)
-{
-	for (unsigned i = 1; i <= n; i++) {
-		char who[20];
-
-		snprintf(who, sizeof(who), "c%u", i);
-		ck_assert_int_eq(queue_enqueue(rig, who, i).answer, GATE_TAKEN);
-	}
-}
 
 /* ---- scanning ------------------------------------------------------------------ */
 
@@ -35,7 +23,7 @@ START_TEST(test_scan)
 	rig_open(&rig);
 	ck_assert_uint_eq(queue_scan_all(&rig, ref, 64, seen, 8), 0);
 	rig_sale(&rig, ref, 9, 1);
-	accept(&rig, 5);
+	queue_accept(&rig, 5);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 5);
 	queue_settle(&rig, ref, &entries[1], 1, GATE_FATE_SOLD);
 	rig_sale(&rig, next, 9, 1);
@@ -97,14 +85,14 @@ START_TEST(test_carried_over)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 4, 1);
-	accept(&rig, 3);
+	queue_accept(&rig, 3);
 	ck_assert_uint_eq(scanned(&rig, orders), 3);
 	ASSERT_OUT(carry(&rig, orders, 0, refused, &err), OUT_DONE);
-	/* The second time is that of a lost answer. */
-	for (int times = 0; times < 2; times++) {
-		ASSERT_OUT(carry(&rig, orders, 3, refused, &err), OUT_DONE);
-		ck_assert(!refused[0] && !refused[1] && !refused[2]);
-	}
+	ASSERT_OUT(carry(&rig, orders, 3, refused, &err), OUT_DONE);
+	ck_assert(!refused[0] && !refused[1] && !refused[2]);
+	/* Nothing is there twice. */
+	ASSERT_OUT(carry(&rig, orders, 3, refused, &err), OUT_DONE);
+	ck_assert(refused[0] && refused[1] && refused[2]);
 	ASSERT_OUT(
 	    rig.port.seed(rig.port.ctx, next, units, 1, SOON, &err), OUT_DONE);
 	/* Nobody sees them before. */
@@ -139,6 +127,70 @@ static struct order sold(const char *who, unsigned id, uint32_t slot)
 	    .customer = rig_who(who)};
 }
 
+/*
+ * While the next gate is made, the one that sells gives nothing out: an order that
+ * it accepted behind the reader's back would be lost.  All else goes on.
+ */
+START_TEST(test_retired)
+{
+	struct gate_entry entries[SETTLE_BATCH];
+	struct gate_ref third = {{5}, 3};
+	struct gate_seeded seeded = {0, 1, 0, 0, 0};
+	struct gate_ticket ticket;
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 4, 2);
+	queue_accept(&rig, 2);
+	ck_assert_int_eq(rig_claim(&rig, "bob", 900).answer, GATE_TAKEN);
+	ASSERT_OUT(
+	    rig.port.retire(rig.port.ctx, ref, SOON, &err), OUT_NOT_DONE);
+	/* Twice, and not back again. */
+	ASSERT_OUT(rig.port.retire(rig.port.ctx, third, SOON, &err), OUT_DONE);
+	ASSERT_OUT(rig.port.retire(rig.port.ctx, next, SOON, &err), OUT_DONE);
+	for (int direct = 0; direct < 2; direct++)
+		for (unsigned n = 1; n < 4; n += 2) {
+			ticket = direct ? rig_claim(&rig, "c1", n * 100)
+					: queue_enqueue(&rig, "c1", n);
+			ck_assert_int_eq(ticket.answer, GATE_EPOCH);
+			ck_assert_uint_eq(ticket.epoch, 3);
+		}
+	rig_assert_counts(&rig, 1, 1, 3, 3);
+	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
+	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
+	queue_settle(&rig, ref, entries, 1, GATE_FATE_VOID);
+	rig_release(&rig, "bob", 900, GATE_RELEASE_VOID);
+	rig_assert_free(&rig, "4 1 3");
+	/* One that was overtaken is not published; the later one begins anew. */
+	ASSERT_OUT(publish(&rig, seeded, &err), OUT_NOT_DONE);
+	ASSERT_SAYS("epoch 3");
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, third, &seeded, SOON, &err),
+	    OUT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).epoch, 3);
+	ck_assert_int_eq(rig_do(&rig, "HEXISTS {fg:5}:meta retired"), 0);
+	rig_close(&rig);
+}
+END_TEST
+
+/* Of a gate that is lost: that is what it is, and an older one is not made. */
+START_TEST(test_retired_without_a_gate)
+{
+	struct gate_seeded seeded = {0, 1, 0, 0, 0};
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	ASSERT_OUT(rig.port.retire(rig.port.ctx, next, SOON, &err), OUT_DONE);
+	ck_assert(!rig_gauge(&rig).known);
+	ck_assert_int_eq(queue_enqueue(&rig, "ann", 1).answer, GATE_NO_SALE);
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, ref, &seeded, SOON, &err),
+	    OUT_NOT_DONE);
+	ASSERT_OUT(publish(&rig, seeded, &err), OUT_DONE);
+	rig_close(&rig);
+}
+END_TEST
+
 /* A slot that an owner has by now, or another that was carried before. */
 START_TEST(test_refused_slots)
 {
@@ -149,7 +201,7 @@ START_TEST(test_refused_slots)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 9, 1);
-	accept(&rig, 3);
+	queue_accept(&rig, 3);
 	ck_assert_uint_eq(scanned(&rig, orders), 3);
 	orders[3] = orders[0];
 	orders[3].claim = rig_id(4444);
@@ -182,7 +234,7 @@ START_TEST(test_what_was_lost_is_not_published)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 2, 1);
-	accept(&rig, 2);
+	queue_accept(&rig, 2);
 	ck_assert_uint_eq(scanned(&rig, orders), 2);
 	ASSERT_OUT(carry(&rig, orders, 2, refused, &err), OUT_DONE);
 	ASSERT_OUT(publish(&rig, (struct gate_seeded){2, 1, 0, 0, 1}, &err),
@@ -222,9 +274,9 @@ START_TEST(test_discard_takes_everything)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 4, 1);
-	accept(&rig, 3);
+	queue_accept(&rig, 3);
 	queue_settle_all(&rig, GATE_FATE_VOID);
-	accept(&rig, 1);
+	queue_accept(&rig, 1);
 	rig_claim(&rig, "ann", 900);
 	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 7);
 	rig_sale(&rig, next, 4, 1);
@@ -268,7 +320,7 @@ START_TEST(test_stock_while_they_wait)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 2, 1);
-	accept(&rig, 2);
+	queue_accept(&rig, 2);
 	stock(&rig, false, 1);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
 	if (stocks[_i].first)
@@ -314,7 +366,7 @@ START_TEST(test_refused_whole)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
-	accept(&rig, 2);
+	queue_accept(&rig, 2);
 	ck_assert_uint_eq(scanned(&rig, orders), 2);
 	rig_do(&rig, row->provoke);
 	ASSERT_OUT(queue_try(&rig, "ann", 9, 0, &ticket, &err), OUT_NOT_DONE);
@@ -364,7 +416,7 @@ START_TEST(test_foreign_key)
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
-	accept(&rig, 1);
+	queue_accept(&rig, 1);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 1);
 	settled = (struct gate_settled){.id = entries[0].id,
 	    .claim = entries[0].order.claim,
@@ -385,7 +437,9 @@ START_TEST(test_foreign_key)
 END_TEST
 
 TESTS_MAIN("gate-carry", UNIT("scan", test_scan),
-    UNIT("carried", test_carried_over), UNIT("refused", test_refused_slots),
+    UNIT("carried", test_carried_over), UNIT("retired", test_retired),
+    UNIT("retired-lost", test_retired_without_a_gate),
+    UNIT("refused", test_refused_slots),
     UNIT_TABLE("lost", test_what_was_lost_is_not_published, 3),
     UNIT("in-use", test_a_gate_in_use_is_not_carried_into),
     UNIT("discard", test_discard_takes_everything),

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "rig.h"
+#include "queue_rig.h"
 
 /* ---- who may connect ----------------------------------------------------- */
 
@@ -147,7 +147,7 @@ END_TEST
 	"+hmget +hget +hset +hdel +hincrby +hlen +llen +lpop +rpush +lindex " \
 	"+lrange +lpos +lrem +zadd +zcard +zrange +zrangebyscore +zrem "      \
 	"+zscore +unlink +time +sadd +scard +smismember +xadd +xlen +xrange " \
-	"+xreadgroup +xautoclaim +xpending +xack +xdel +xgroup|create "       \
+	"+xreadgroup +xclaim +xpending +xack +xdel +xgroup|create "           \
 	"+xinfo|groups"
 
 START_TEST(test_smallest_rights)
@@ -206,6 +206,47 @@ START_TEST(test_smallest_rights)
 	ASSERT_OUT(rig.port.discard(
 		       rig.port.ctx, (struct gate_ref){{5}, 2}, SOON, &err),
 	    OUT_DONE);
+	rig_do(&rig, "ACL DELUSER shop");
+	rig_close(&rig);
+}
+END_TEST
+
+/* The same for accepted orders.  "always" and "waitaof" need one right more each:
+ * +config|get, +waitaof (gate_durable.c). */
+START_TEST(test_smallest_rights_of_accepted_orders)
+{
+	struct gate_conf with = conf();
+	struct gate_ref next = {{5}, 2};
+	struct gate_entry entries[SETTLE_BATCH];
+	struct order orders[16];
+	bool known, refused[1];
+	char version[32] = "";
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
+	rig_do(&rig, SHOP_USER);
+	with.user = "shop";
+	with.password = "pw";
+	with.durability = GATE_DURABLE_ACCEPT_LOSS;
+	swap_gate(&rig, &with);
+	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
+	rig_sale(&rig, ref, 3, 1);
+	queue_accept(&rig, 3);
+	ck_assert_uint_eq(queue_pending(&rig, "c1", orders, &known), 1);
+	ASSERT_OUT(
+	    rig.port.carry(rig.port.ctx, next, orders, 1, SOON, refused, &err),
+	    OUT_DONE);
+	ck_assert_uint_eq(queue_take(&rig, "dead", entries), 3);
+	ck_assert_uint_eq(queue_take_idle(&rig, "heir", 0, entries), 3);
+	ck_assert_uint_eq(queue_take(&rig, "heir", entries), 3);
+	queue_settle(&rig, ref, &entries[0], 1, GATE_FATE_SOLD);
+	queue_settle(&rig, ref, &entries[1], 1, GATE_FATE_VOID);
+	queue_settle(&rig, ref, &entries[2], 1, GATE_FATE_TAKEN);
+	ck_assert_uint_eq(queue_scan_all(&rig, next, 64, entries, 64), 1);
+	queue_assert(&rig, 0, 0);
+	ASSERT_OUT(rig.port.discard(rig.port.ctx, next, SOON, &err), OUT_DONE);
 	rig_do(&rig, "ACL DELUSER shop");
 	rig_close(&rig);
 }
@@ -299,5 +340,6 @@ TESTS_MAIN("gate-rights", UNIT("password", test_password),
     UNIT("database", test_database), UNIT("clients", test_too_many_clients),
     UNIT("library", test_library_comes_back_by_itself),
     UNIT("load", test_load_is_idempotent), UNIT("rights", test_smallest_rights),
+    UNIT("rights-accepted", test_smallest_rights_of_accepted_orders),
     UNIT("rights-missing", test_missing_rights_are_named),
     UNIT("check", test_check))

@@ -37,6 +37,7 @@ unit_tests += %reldir%/test_open
 
 # On a real Redis.
 GATE_RIG = %reldir%/rig.c %reldir%/rig.h
+GATE_QUEUE_RIG = $(GATE_RIG) %reldir%/queue_rig.c %reldir%/queue_rig.h
 
 check_PROGRAMS += %reldir%/gate_claims
 %canon_reldir%_gate_claims_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
@@ -78,7 +79,7 @@ TESTS += %reldir%/gate_ends.it
 
 check_PROGRAMS += %reldir%/gate_rights
 %canon_reldir%_gate_rights_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
-%canon_reldir%_gate_rights_SOURCES = %reldir%/gate_rights.c $(GATE_RIG)
+%canon_reldir%_gate_rights_SOURCES = %reldir%/gate_rights.c $(GATE_QUEUE_RIG)
 %canon_reldir%_gate_rights_LDADD = $(GATE_TEST_LIBS)
 dist_check_SCRIPTS += %reldir%/gate_rights.it
 TESTS += %reldir%/gate_rights.it
@@ -92,7 +93,6 @@ dist_check_SCRIPTS += %reldir%/gate_building.it
 TESTS += %reldir%/gate_building.it
 
 # Accepted orders.
-GATE_QUEUE_RIG = $(GATE_RIG) %reldir%/queue_rig.c %reldir%/queue_rig.h
 
 check_PROGRAMS += %reldir%/gate_queue
 %canon_reldir%_gate_queue_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
@@ -121,3 +121,27 @@ check_PROGRAMS += %reldir%/gate_durable
 %canon_reldir%_gate_durable_LDADD = $(GATE_TEST_LIBS)
 dist_check_SCRIPTS += %reldir%/gate_durable.it
 TESTS += %reldir%/gate_durable.it
+
+check_PROGRAMS += %reldir%/gate_load
+%canon_reldir%_gate_load_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_load_SOURCES = %reldir%/gate_load.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_load_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_load.it
+TESTS += %reldir%/gate_load.it
+
+check_PROGRAMS += %reldir%/gate_spoiled
+%canon_reldir%_gate_spoiled_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_spoiled_SOURCES = %reldir%/gate_spoiled.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_spoiled_LDADD = $(GATE_TEST_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_spoiled.it
+TESTS += %reldir%/gate_spoiled.it
+
+# In builds with failpoints only; distributed in any.
+if FG_FAILPOINTS
+check_PROGRAMS += %reldir%/gate_failpoints
+%canon_reldir%_gate_failpoints_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_failpoints_SOURCES = %reldir%/gate_failpoints.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_failpoints_LDADD = $(GATE_TEST_LIBS)
+TESTS += %reldir%/gate_failpoints.it
+endif
+EXTRA_DIST += %reldir%/gate_failpoints.c %reldir%/gate_failpoints.it

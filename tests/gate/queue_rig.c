@@ -53,6 +53,16 @@ struct gate_ticket queue_enqueue(struct rig *rig, const char *who, unsigned n)
 	return queue_enqueue_from(rig, who, n, 0);
 }
 
+void queue_accept(struct rig *rig, unsigned n)
+{
+	for (unsigned i = 1; i <= n; i++) {
+		char who[20];
+
+		snprintf(who, sizeof(who), "c%u", i);
+		ck_assert_int_eq(queue_enqueue(rig, who, i).answer, GATE_TAKEN);
+	}
+}
+
 size_t queue_take_idle(struct rig *rig, const char *consumer, int64_t idle_ms,
     struct gate_entry out[64])
 {

@@ -18,6 +18,9 @@ struct gate_ticket queue_enqueue(struct rig *rig, const char *who, unsigned n);
 struct gate_ticket queue_enqueue_from(
     struct rig *rig, const char *who, unsigned n, size_t from);
 
+/* Orders 1..n, of customers c1, c2 ... */
+void queue_accept(struct rig *rig, unsigned n);
+
 /* At most 64, with another's after an hour. */
 size_t queue_take(
     struct rig *rig, const char *consumer, struct gate_entry out[64]);

@@ -211,6 +211,41 @@ START_TEST(test_entries)
 }
 END_TEST
 
+START_TEST(test_taken)
+{
+	static const char *const bad[] = {
+	    "*1\r\n$2\r\nOK\r\n",
+	    "*2\r\n$2\r\nOK\r\n:1\r\n",
+	    "*2\r\n$2\r\nOK\r\n$1\r\n1\r\n",
+	    "*4\r\n$2\r\nOK\r\n$3\r\n1-2\r\n" DELIVERED("1-1", "1")
+		DELIVERED("1-2", "1"),
+	    "*3\r\n$2\r\nOK\r\n$3\r\n1-2\r\n:1\r\n",
+	};
+	struct gate_entry entries[1];
+	struct gate_entry_id next = {7, 7};
+	bool known = false;
+	size_t n = 77;
+	redisReply *reply;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		reply = parsed(bad[i]);
+		ck_assert(
+		    !gate_reply_taken(reply, 1, entries, &n, &next, &known));
+		ck_assert(n == 77 && next.ms == 7 && !known);
+		freeReplyObject(reply);
+	}
+	reply = parsed("*3\r\n$2\r\nOK\r\n$3\r\n1-2\r\n" DELIVERED("1-1", "3"));
+	ck_assert(gate_reply_taken(reply, 1, entries, &n, &next, &known));
+	ck_assert(known && n == 1 && next.ms == 1 && next.seq == 2);
+	ck_assert_uint_eq(entries[0].deliveries, 3);
+	freeReplyObject(reply);
+	reply = parsed("*1\r\n$6\r\nNOSALE\r\n");
+	ck_assert(gate_reply_taken(reply, 1, entries, &n, &next, &known));
+	ck_assert(!known && n == 0 && next.ms == 1);
+	freeReplyObject(reply);
+}
+END_TEST
+
 START_TEST(test_refused)
 {
 	static const char *const bad[] = {
@@ -244,4 +279,5 @@ END_TEST
 TESTS_MAIN("gate-entry", UNIT("entry", test_an_entry),
     UNIT_TABLE("flaw", test_a_flaw, ARRAY_LEN(flaws)), UNIT("junk", test_junk),
     UNIT_TABLE("hostile", test_what_is_no_entry, ARRAY_LEN(hostile)),
-    UNIT("entries", test_entries), UNIT("refused", test_refused))
+    UNIT("entries", test_entries), UNIT("taken", test_taken),
+    UNIT("refused", test_refused))

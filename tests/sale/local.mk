@@ -25,7 +25,7 @@ unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)
 
 # Accepted orders: written, accepted, carried over, and all of it at once.
-unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry
+unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry %reldir%/test_storm
 %canon_reldir%_test_settle_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_settle_SOURCES = %reldir%/test_settle.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_settle_LDADD = $(SALE_TEST_LIBS)
@@ -35,3 +35,6 @@ unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry
 %canon_reldir%_test_carry_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_carry_SOURCES = %reldir%/test_carry.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_carry_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_storm_LDADD = $(SALE_TEST_LIBS)
