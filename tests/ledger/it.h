@@ -16,7 +16,8 @@
 /* Each file of tests is a part: its cases, into `out`; they run in this order. */
 typedef size_t it_part_fn(struct unit_case *out);
 it_part_fn part_port, part_wait, part_batch, part_batch_wait, part_admin,
-    part_letters, part_check, part_fault, part_batch_fault, part_server;
+    part_letters, part_letters_admin, part_check, part_fault, part_batch_fault,
+    part_server;
 
 #define IT_PART_MAX 32
 #define IT_PART(name, ...)                                             \
@@ -105,6 +106,10 @@ struct order it_order(const struct sale *sale, uint32_t unit, const char *who);
 void it_orders(const struct sale *sale, struct order *orders, size_t n);
 /* Rows of the sale, whatever they say. */
 int64_t it_rows(MYSQL *root, const struct sale *sale);
+
+/* What a settler buries: an order of it, entry 1700000000000-seq. */
+struct dead_letter it_dead_letter(const struct sale *sale, uint64_t seq);
+void it_same_letter(const struct dead_letter *a, const struct dead_letter *b);
 
 /* Runs a shell script with scripts/servers.sh loaded, in a session of its own:
  * what it starts outlives the test. */

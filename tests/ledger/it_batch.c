@@ -63,12 +63,13 @@ static void same_order(const struct order *a, const struct order *b)
 static void dress(struct order *order, size_t i, size_t round)
 {
 	bool is_long = (i + round) % 2 == 1;
+	char face[48];
 
+	snprintf(face, sizeof(face), "%zu.%zu", round, i);
 	memset(order->customer.text, 'x', CUSTOMER_MAX);
-	snprintf(order->customer.text, 8, "%zu.%zu", round, i);
-	order->customer.n = (uint8_t)strlen(order->customer.text);
+	order->customer.n = (uint8_t)strlen(face);
+	memcpy(order->customer.text, face, order->customer.n);
 	if (is_long) {
-		order->customer.text[order->customer.n] = '_';
 		order->customer.n = CUSTOMER_MAX;
 		memset(order->ref, 0xc3 + (int)(i % 7), ORDER_REF_MAX);
 		memcpy(order->payload_hash, "\x00\xff';\"\x80\\?", 8);
