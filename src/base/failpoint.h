@@ -59,6 +59,7 @@
 	X(reap_before_release, true) /* err: as if it had failed */  \
 	X(reap_after_release, false)                                 \
 	/* a settler */                                              \
+	X(settler_tick, false)                                       \
 	X(settle_after_take, false)                                  \
 	X(settle_after_commit, false)                                \
 	X(settle_before_told, false)                                 \

@@ -41,6 +41,24 @@ static const struct sale_table_head *head_own(const struct sale_table *table)
 	    &table->head_flip, table->head, sizeof(struct sale_table_head));
 }
 
+/* The longest that a request may take, and the age of the table it went by. */
+#define MODE_SETTLES_NS (120 * NS_PER_S)
+
+bool sale_entry_may_wait(const struct sale_entry *entry, int64_t now_ns)
+{
+	const struct sale *sale = &entry->sale;
+	const struct gate_gauge *gauge = &entry->gauge;
+	bool closed = sale->state == SALE_STATE_CLOSED;
+
+	if (sale->epoch == 0 || sale->state == SALE_STATE_DRAFT ||
+	    (closed && entry->gauge_fresh && !gauge->known))
+		return false;
+	return sale->mode != SALE_MODE_DIRECT || gauge->waiting > 0 ||
+	       now_ns < entry->mode_settles_ns ||
+	       /* It is being made anew, or will be. */
+	       sale->state == SALE_STATE_REBUILD || (!closed && !gauge->known);
+}
+
 /*
  * A gauge outlives the refresh of its sale's row, as long as the row still is
  * about the same generation of the gate.
@@ -55,6 +73,8 @@ static void gauge_carry(
 			continue;
 		entry->gauge = old->gauge;
 		entry->gauge_fresh = old->gauge_fresh;
+		if (old->sale.mode == entry->sale.mode)
+			entry->mode_settles_ns = old->mode_settles_ns;
 		return;
 	}
 }
@@ -93,7 +113,10 @@ enum outcome sale_table_refresh(struct sale_table *table,
 		return out;
 	BUG_ON(n > SALE_TABLE_MAX);
 	for (size_t i = 0; i < n; i++) {
-		fresh[i] = (struct sale_entry){.sale = sales[i]};
+		/* One that was not there may have had any mode. */
+		fresh[i] = (struct sale_entry){.sale = sales[i],
+		    .mode_settles_ns =
+			clock->mono_ns(clock->ctx) + MODE_SETTLES_NS};
 		gauge_carry(table, &fresh[i]);
 	}
 	for (size_t i = 0; i < n; i++)

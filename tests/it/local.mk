@@ -15,6 +15,7 @@ it_tests = \
 	%reldir%/modes.it \
 	%reldir%/monitor.it \
 	%reldir%/params.it \
+	%reldir%/queue.it \
 	%reldir%/recycle.it \
 	%reldir%/reload.it \
 	%reldir%/roundtrips.it \
