@@ -45,6 +45,13 @@ static enum outcome port_own(void *ctx, struct gate_ref ref,
 	return gate_call_status(ctx, deadline_ns, NULL, err);
 }
 
+static enum outcome port_retire(
+    void *ctx, struct gate_ref ref, int64_t deadline_ns, struct err *err)
+{
+	epoch_fcall(ctx, ref, GATE_FN("retire"));
+	return gate_call_status(ctx, deadline_ns, NULL, err);
+}
+
 static enum outcome port_publish(void *ctx, struct gate_ref ref,
     const struct gate_seeded *seeded, int64_t deadline_ns, struct err *err)
 {
@@ -57,6 +64,7 @@ static enum outcome port_publish(void *ctx, struct gate_ref ref,
 	command_number(cmd, (uint64_t)gate->lease_ms);
 	command_number(cmd, seeded->free);
 	command_number(cmd, seeded->owners);
+	command_number(cmd, seeded->waiting);
 	return gate_call_status(gate, deadline_ns, NULL, err);
 }
 
@@ -93,6 +101,7 @@ void gate_port_build(struct gate_port *port)
 {
 	port->seed = port_seed;
 	port->own = port_own;
+	port->retire = port_retire;
 	port->publish = port_publish;
 	port->discard = port_discard;
 	port->grow = port_grow;

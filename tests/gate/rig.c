@@ -36,7 +36,8 @@ struct gate *rig_gate(int64_t timeout_ms, int64_t lease_ms)
 	struct gate_conf conf = {.address = getenv("REDIS_SOCK"),
 	    .connect_timeout_ms = timeout_ms,
 	    .timeout_ms = timeout_ms,
-	    .lease_ms = lease_ms};
+	    .lease_ms = lease_ms,
+	    .durability = GATE_DURABLE_ACCEPT_LOSS};
 
 	return rig_gate_as(&conf);
 }
@@ -163,7 +164,7 @@ void rig_sale(
 	}
 	ASSERT_OUT(
 	    rig->port.publish(rig->port.ctx, of,
-		&(struct gate_seeded){units, limit, units, 0}, SOON, &err),
+		&(struct gate_seeded){units, limit, units, 0, 0}, SOON, &err),
 	    OUT_DONE);
 }
 

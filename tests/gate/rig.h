@@ -30,7 +30,7 @@ extern const struct gate_ref ref;
 /* An empty Redis (functions and users stay), a new gate. */
 void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
-/* Another gate on the same Redis. */
+/* Another gate on the same Redis; both accept orders whatever Redis keeps. */
 struct gate *rig_gate(int64_t timeout_ms, int64_t lease_ms);
 struct gate *rig_gate_as(const struct gate_conf *conf);
 /* The gate's connection and the administrator's, after a restart. */

@@ -291,6 +291,35 @@ insert_waits() { # HITS-BEFORE
 		WHERE trx_state = 'LOCK WAIT'")" -ge 1 ]
 }
 
+# MariaDB shows a commit before it is on disk, and dies: nobody was told of it.
+scenario_held() {
+	sale_new held 2 || diag "sale_new failed"
+	mariadb_stop "$it_dir"
+	(
+		HELD_FILE=$it_dir/hold LD_PRELOAD=$top_builddir/tests/lib/libheld.so
+		export HELD_FILE LD_PRELOAD
+		mariadb_start "$it_dir" --innodb-stats-auto-recalc=OFF
+	)
+	is "$(ask_until_final a ann held k 20)" 201 "held: one is sold"
+	: >"$it_dir/hold"
+	buy_later b bob held k
+	ok "held: the next one is committed" wait_for 20 sold_are held 2
+	is "$(buy_as c bob held k)" 503 "held: and nobody hears of it, who asks with its key"
+	is "$(buy_as c bob held k2)" 503 "held: ... or another"
+	wait_for 60 has_answer b
+	is "$(cat "$it_dir/b.code")" 503 "held: ... or bought it"
+	server_kill "$it_dir" mysql
+	rm -f "$it_dir/hold"
+	mariadb_start "$it_dir"
+	is "$(sold held)" 1 "held: for it is gone"
+	is "$(ask_until_final b bob held k 20 | cut -c1)" 2 "held: the same key buys"
+	is "$(sold held)" 2 "held: once"
+	ok "held: every unit has one home" sound held
+}
+sold_are() { # SLUG N
+	[ "$(sold "$1")" = "$2" ]
+}
+
 # Workers and keeper die at random places, by SEED, all through a rush.
 scenario_storm() {
 	: "${STORM_UNITS:=60}" "${STORM_KILLS:=30}" "${STORM_CHANCE:=0.02}"

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gate: an order is accepted when it is as durable as was asked for.  The server
+ * is scripted (fake.h), because a real one says what it has: an old one has no
+ * WAITAOF, and none fails to sync on command.
+ */
+#include "config.h"
+
+#include "calls.h"
+
+#include <stdio.h>
+
+#define BULK(n, text) "$" #n "\r\n" text "\r\n"
+#define SETTINGS(file, when_n, when, lazy_n, lazy)                   \
+	"*6\r\n" BULK(11, "appendfsync") BULK(when_n, when)          \
+	    BULK(25, "no-appendfsync-on-rewrite") BULK(lazy_n, lazy) \
+		BULK(10, "appendonly") file
+#define ALWAYS   SETTINGS(BULK(3, "yes"), 6, "always", 2, "no")
+#define EVERYSEC SETTINGS(BULK(3, "yes"), 8, "everysec", 2, "no")
+#define KERNEL   SETTINGS(BULK(3, "yes"), 2, "no", 2, "no")
+#define LAZY     SETTINGS(BULK(3, "yes"), 6, "always", 3, "yes")
+#define NO_FILE  SETTINGS(BULK(2, "no"), 6, "always", 2, "no")
+#define DENIED   "-NOPERM this user has no permissions to run it\r\n"
+#define ABSENT   "-ERR unknown command 'WAITAOF', with args\r\n"
+#define FILE_OFF                                                           \
+	"-ERR WAITAOF cannot be used when numlocal is set but appendonly " \
+	"is disabled.\r\n"
+#define SYNCED     "*2\r\n:1\r\n:0\r\n"
+#define NOT_SYNCED "*2\r\n:0\r\n:0\r\n"
+#define QUEUED                                                                 \
+	"*3\r\n$6\r\nQUEUED\r\n:0\r\n*2\r\n$3\r\n1-1\r\n*14\r\n" BULK(5,       \
+	    "claim") BULK(16, "claim 0 of eight") BULK(4, "unit") BULK(1, "1") \
+	    BULK(4, "slot") BULK(1, "1") BULK(8, "customer") BULK(1, "c")      \
+		BULK(12, "payload_hash") BULK(8, "01234567") BULK(3, "ref")    \
+		    BULK(1, "r") BULK(7, "created") BULK(2, "10")
+
+static struct gate *durable(
+    const struct fake *fake, enum gate_durable durability)
+{
+	struct gate_conf conf = {.address = fake_address(fake),
+	    .connect_timeout_ms = LONG_MS,
+	    .timeout_ms = LONG_MS,
+	    .lease_ms = 10000,
+	    .durability = durability};
+	struct err err = ERR_INIT;
+	struct gate *gate = gate_new(&conf, &err);
+
+	ck_assert_msg(gate != NULL, "%s", err.text);
+	return gate;
+}
+
+static enum outcome enqueue(struct gate *gate, struct err *err)
+{
+	struct gate_port port = gate_port(gate);
+	struct claim_chain chain = {.n = CLAIM_ATTEMPTS};
+	struct order draft = {.created = {10}, .ref = "r"};
+	struct customer who;
+	struct gate_ticket got;
+
+	for (char i = 0; i < CLAIM_ATTEMPTS; i++) {
+		memcpy(chain.id[(int)i].b, "claim 0 of eight", CLAIM_BYTES);
+		chain.id[(int)i].b[6] = (uint8_t)('0' + i);
+	}
+	ck_assert(customer_parse(STRV("c"), &who));
+	return port.enqueue(port.ctx, ref, &chain, 0, &who, &draft,
+	    deadline_in_ms(LONG_MS), &got, err);
+}
+
+/* ---- what the server says --------------------------------------------------------- */
+
+static const struct {
+	const char *settings, *waitaof;
+	enum gate_fsync fsync;
+	bool has_waitaof;
+	/* Enough for. */
+	bool for_always, for_waitaof;
+} servers[] = {
+    {ALWAYS, SYNCED, GATE_FSYNC_ALWAYS, true, true, true},
+    {ALWAYS, ABSENT, GATE_FSYNC_ALWAYS, false, true, false},
+    {EVERYSEC, SYNCED, GATE_FSYNC_EVERYSEC, true, false, true},
+    {EVERYSEC, NOT_SYNCED, GATE_FSYNC_EVERYSEC, true, false, true},
+    {EVERYSEC, DENIED, GATE_FSYNC_EVERYSEC, false, false, false},
+    {LAZY, SYNCED, GATE_FSYNC_EVERYSEC, true, false, true},
+    {KERNEL, SYNCED, GATE_FSYNC_NONE, true, false, false},
+    {NO_FILE, FILE_OFF, GATE_FSYNC_NONE, false, false, false},
+    {DENIED, SYNCED, GATE_FSYNC_UNKNOWN, true, false, true},
+    {DENIED, DENIED, GATE_FSYNC_UNKNOWN, false, false, false},
+    {"-ERR unknown command 'CONFIG'\r\n", ABSENT, GATE_FSYNC_UNKNOWN, false,
+	false, false},
+    {"*0\r\n", ABSENT, GATE_FSYNC_UNKNOWN, false, false, false},
+};
+
+START_TEST(test_server)
+{
+	const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    SEND(servers[_i].settings), EXPECT(1), SEND(servers[_i].waitaof),
+	    UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
+	struct gate_durability has;
+	struct err err = ERR_INIT;
+
+	ck_assert_int_eq(
+	    gate_durability(gate, deadline_in_ms(LONG_MS), &has, &err),
+	    OUT_DONE);
+	ck_assert_int_eq(has.fsync, servers[_i].fsync);
+	ck_assert(has.waitaof == servers[_i].has_waitaof);
+	ck_assert(gate_durability_suffices(GATE_DURABLE_ALWAYS, &has, &err) ==
+		  servers[_i].for_always);
+	ck_assert(gate_durability_suffices(GATE_DURABLE_WAITAOF, &has, &err) ==
+		  servers[_i].for_waitaof);
+	ck_assert(
+	    gate_durability_suffices(GATE_DURABLE_ACCEPT_LOSS, &has, &err));
+	stop(fake, gate);
+}
+END_TEST
+
+/* Each text says what to set; none is cut. */
+static const struct {
+	enum gate_durable want;
+	struct gate_durability has;
+	const char *says;
+} texts[] = {
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_UNKNOWN, true}, "allow +config|get"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_NONE, true}, "it syncs: none"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_EVERYSEC, true}, "appendfsync always"},
+    {GATE_DURABLE_WAITAOF, {GATE_FSYNC_ALWAYS, false}, "Redis 7.2 or Valkey"},
+    {GATE_DURABLE_WAITAOF, {GATE_FSYNC_NONE, true}, "appendfsync everysec"},
+};
+
+START_TEST(test_text)
+{
+	struct err err = ERR_INIT;
+	size_t n;
+
+	ck_assert(
+	    !gate_durability_suffices(texts[_i].want, &texts[_i].has, &err));
+	ck_assert_ptr_nonnull(strstr(err.text, texts[_i].says));
+	n = strlen(err.text);
+	ck_assert_str_eq(
+	    err.text + n - strlen("accept_loss = yes"), "accept_loss = yes");
+	/* There is room for where: see the longest address. */
+	err_wrap(&err, "sale create");
+	ck_assert_uint_lt(strlen(err.text), sizeof(err.text) - 1);
+}
+END_TEST
+
+START_TEST(test_names)
+{
+	for (int i = 0; i < GATE_FSYNC_COUNT; i++)
+		ck_assert_uint_gt(
+		    strlen(gate_fsync_name((enum gate_fsync)i)), 3);
+}
+END_TEST
+
+/* ---- WAITAOF ---------------------------------------------------------------------- */
+
+/* Asked once, then after each order; it is told how long to wait. */
+START_TEST(test_waitaof)
+{
+	static const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    SEND(EVERYSEC), EXPECT(1), SEND(SYNCED), EXPECT(1), SEND(TAKEN),
+	    EXPECT(1), SEND(SYNCED), EXPECT(1), SEND(QUEUED), EXPECT(1),
+	    SEND(SYNCED), EXPECT(1), SEND("*1\r\n$5\r\nLIMIT\r\n"),
+	    UNTIL_CLOSED()};
+	static const char begins[] =
+	    "*4\r\n$7\r\nWAITAOF\r\n$1\r\n1\r\n$1\r\n0\r\n$5\r\n";
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_WAITAOF);
+	const char *got, *at;
+	size_t n;
+	long ms;
+
+	for (int i = 0; i < 3; i++)
+		ASSERT_DONE(enqueue);
+	gate_free(&gate);
+	fake_finish(fake);
+	got = fake_got(fake, &n);
+	at = memmem(got, n, begins, strlen(begins));
+	ck_assert_ptr_nonnull(at);
+	ms = strtol(at + strlen(begins), NULL, 10);
+	ck_assert_int_gt(ms, 0);
+	ck_assert_int_lt(ms, LONG_MS);
+	/* A fact that another connection wrote is waited for as well: from 0,
+	 * touch 1. */
+	ck_assert_ptr_nonnull(memmem(
+	    got, n, "$1\r\n0\r\n$1\r\n1\r\n$8\r\n", strlen("$1\r\n0\r\n") * 2));
+	fake_stop(&fake);
+}
+END_TEST
+
+static const struct {
+	const char *answer;
+	const char *says;
+} in_doubt[] = {
+    {NOT_SYNCED, "WAITAOF: not synced in time"},
+    {FILE_OFF, "appendonly is disabled"},
+    {"-READONLY You can't write against a replica\r\n", "point [redis]"},
+    {"*1\r\n:1\r\n", "WAITAOF"},
+    {":1\r\n", "WAITAOF"},
+    {"*2\r\n$1\r\n1\r\n:0\r\n", "WAITAOF"},
+};
+
+/* It was accepted, and nobody knows whether it will be there after a crash. */
+START_TEST(test_not_synced)
+{
+	const struct fake_step steps[] = {GREET(), EXPECT(1), SEND(EVERYSEC),
+	    EXPECT(1), SEND(SYNCED), EXPECT(1), SEND(TAKEN), EXPECT(1),
+	    SEND(in_doubt[_i].answer), UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_WAITAOF);
+
+	ASSERT_NOT(enqueue, OUT_UNKNOWN, in_doubt[_i].says);
+	stop(fake, gate);
+}
+END_TEST
+
+/* The server dies after its answer: "synced" of a connection that wrote nothing is
+ * no answer about the order. */
+START_TEST(test_synced_on_another_connection)
+{
+	static const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    SEND(TAKEN), CLOSE(), GREET(), EXPECT(1), SEND(SYNCED),
+	    UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_WAITAOF);
+	struct err err = ERR_INIT;
+
+	ASSERT_DONE(claim);
+	fake_reached(fake, 6);
+	ck_assert_int_eq(
+	    gate_durable_after(gate, deadline_in_ms(LONG_MS), &err),
+	    OUT_UNKNOWN);
+	stop(fake, gate);
+}
+END_TEST
+
+/* ---- appendfsync always ------------------------------------------------------------ */
+
+/* Between two orders the address becomes another server's. */
+static const struct {
+	const char *settings;
+	enum outcome outcome;
+} other_servers[] = {
+    {ALWAYS, OUT_DONE},
+    {EVERYSEC, OUT_UNKNOWN},
+    {DENIED, OUT_UNKNOWN},
+};
+
+START_TEST(test_another_server)
+{
+	const struct fake_step steps[] = {GREET(), EXPECT(1), SEND(ALWAYS),
+	    EXPECT(1), SEND(TAKEN), CLOSE(), GREET(), EXPECT(1), SEND(TAKEN),
+	    EXPECT(1), SEND(other_servers[_i].settings), UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
+	struct err err = ERR_INIT;
+
+	ASSERT_DONE(enqueue);
+	fake_reached(fake, 8);
+	ck_assert_int_eq(enqueue(gate, &err), other_servers[_i].outcome);
+	if (other_servers[_i].outcome != OUT_DONE)
+		ck_assert_ptr_nonnull(strstr(err.text, "accepted, but"));
+	stop(fake, gate);
+}
+END_TEST
+
+/* Refused, or not answered: the order was not sent. */
+START_TEST(test_not_sent)
+{
+	static const char *const answers[] = {EVERYSEC, NO_FILE, DENIED,
+	    "-LOADING Redis is loading the dataset in memory\r\n", NULL};
+	const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    answers[_i] != NULL ? SEND(answers[_i]) : CLOSE(),
+	    answers[_i] != NULL ? UNTIL_CLOSED() : CLOSE()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
+	const char *got;
+	size_t n;
+
+	ASSERT_NOT(enqueue, OUT_NOT_DONE, "");
+	gate_free(&gate);
+	fake_finish(fake);
+	got = fake_got(fake, &n);
+	ck_assert_ptr_null(memmem(got, n, "FCALL", 5));
+	fake_stop(&fake);
+}
+END_TEST
+
+/* Whoever accepts a loss asks nobody. */
+START_TEST(test_accept_loss)
+{
+	static const struct fake_step steps[] = {
+	    GREET(), EXPECT(1), SEND(TAKEN), UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_ACCEPT_LOSS);
+
+	ASSERT_DONE(enqueue);
+	stop(fake, gate);
+}
+END_TEST
+
+TESTS_MAIN("gate-durable",
+    UNIT_TABLE("server", test_server, ARRAY_LEN(servers)),
+    UNIT_TABLE("text", test_text, ARRAY_LEN(texts)), UNIT("names", test_names),
+    UNIT("waitaof", test_waitaof),
+    UNIT_TABLE("not-synced", test_not_synced, ARRAY_LEN(in_doubt)),
+    UNIT("synced-elsewhere", test_synced_on_another_connection),
+    UNIT_TABLE("another-server", test_another_server, ARRAY_LEN(other_servers)),
+    UNIT_TABLE("not-sent", test_not_sent, 5),
+    UNIT("accept-loss", test_accept_loss))
