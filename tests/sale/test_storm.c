@@ -564,15 +564,15 @@ static void mishap(struct storm *s)
 		mem_gate_flushall(gate);
 		mem_gate_restart(gate);
 		break;
-	case 1: /* and nobody notices */
+	case 1:
 	case 2:
-		if (s->copy != NULL)
-			mem_gate_restore(gate, s->copy);
-		break;
 	case 3:
 		if (s->copy != NULL)
 			mem_gate_restore(gate, s->copy);
-		mem_gate_restart(gate);
+		/* Else nobody would notice: then "sold out" holds only while no
+		 * accepted orders count as sold. */
+		if (!s->direct)
+			mem_gate_restart(gate);
 		break;
 	case 4:
 		mem_gate_free(&s->copy);
