@@ -320,6 +320,84 @@ sold_are() { # SLUG N
 	[ "$(sold "$1")" = "$2" ]
 }
 
+# ---- accepted orders ---------------------------------------------------------------
+
+# For mode queue, Redis stores before it answers.
+sale_queued() { # SLUG STOCK
+	redis config set appendonly yes >/dev/null
+	redis config set appendfsync always >/dev/null
+	wait_for 30 aof_ready
+	sale_new "$1" "$2" --mode queue || diag "sale_new failed"
+}
+aof_ready() {
+	redis info persistence | grep -q 'aof_rewrite_in_progress:0'
+}
+settlers_stop() {
+	for it_pid in $(children settler); do
+		kill -STOP "$it_pid"
+	done
+}
+# Only looked at: asking for it by its key would accept it anew.
+order_has() { # CUSTOMER ORDER STATUS
+	[ "$(curl -sS --noproxy '*' -m 60 -o "$it_dir/order" -w '%{http_code}' \
+	    -H "Authorization: Bearer $(token "$1")" "$URL/v1/orders/$2" \
+	    2>>"$it_dir/curl.err")" = "$3" ]
+}
+
+# The settler dies with the batch in its hands, before it is written.
+scenario_unwritten() {
+	sale_queued unwritten 2
+	fp arm before_batch=kill@1x1
+	is "$(buy_as a ann unwritten k)" 202 "unwritten: accepted"
+	ok "unwritten: its settler dies" wait_for 20 has_fired before_batch
+	fp off
+	ok "unwritten: the next one writes it" \
+	    wait_for $((20 + SLOW)) order_has ann "$(order_of a)" 200
+	is "$(sold unwritten)" 1 "unwritten: once"
+	ok "unwritten: every unit has one home" sound unwritten
+}
+
+# The unit of an accepted order is somebody else's, whom Redis has forgotten.
+scenario_clashed() {
+	sale_queued clashed 2
+	settlers_stop
+	is "$(buy_as a ann clashed k)" 202 "clashed: accepted"
+	first=$(order_of a)
+	sql "INSERT INTO orders (claim, sale_id, epoch, status, unit_no, customer,
+	    slot, payload_hash) SELECT UNHEX(REPEAT('ab', 16)), id, epoch, 'sold', 1,
+	    'zoe', 1, UNHEX('0011223344556677') FROM sales WHERE slug = 'clashed'"
+	continue_all
+	ok "clashed: it cannot be written" wait_for $((20 + SLOW)) order_has ann "$first" 404
+	ok "clashed: the next one can" wait_for $((20 + SLOW)) bought_anew
+	is "$(sold clashed)" 2 "clashed: both units are sold"
+	ok "clashed: every unit has one home" wait_for $((20 + SLOW)) sound clashed
+}
+bought_anew() {
+	buy_as a ann clashed k >"$it_dir/a.code"
+	order_has ann "$(order_of a)" 200
+}
+
+# The gate is made anew while an order waits.
+scenario_carried() {
+	sale_queued carried 2
+	settlers_stop
+	is "$(buy_as a ann carried k)" 202 "carried: accepted"
+	it_id=$(sql "SELECT id FROM sales WHERE slug = 'carried'")
+	# As if another run of the server had made it.
+	redis HSET "{fg:$it_id}:meta" run_id 0123456789abcdef >/dev/null
+	ok "carried: the gate is made anew" wait_for 20 epoch_is carried 2
+	ok "carried: open again" wait_for 20 state_open carried
+	ok "carried: every unit has one home" sound carried
+	continue_all
+	ok "carried: the order is written" \
+	    wait_for $((20 + SLOW)) order_has ann "$(order_of a)" 200
+	is "$(sold carried)" 1 "carried: once"
+	ok "carried: every unit has one home in the end" sound carried
+}
+epoch_is() { # SLUG EPOCH
+	[ "$(sql "SELECT epoch FROM sales WHERE slug = '$1'")" = "$2" ]
+}
+
 # Workers and keeper die at random places, by SEED, all through a rush.
 scenario_storm() {
 	: "${STORM_UNITS:=60}" "${STORM_KILLS:=30}" "${STORM_CHANCE:=0.02}"
