@@ -325,6 +325,8 @@ START_TEST(test_stock_while_they_wait)
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
 	if (stocks[_i].first)
 		queue_settle(&rig, ref, &entries[1], 1, stocks[_i].fate);
+	/* What comes back above the stock is let go. */
+	rig_assert_free(&rig, "");
 	stock(&rig, true, 2);
 	if (!stocks[_i].first)
 		queue_settle(&rig, ref, &entries[1], 1, stocks[_i].fate);
