@@ -386,13 +386,9 @@ local function rekey(keys, args)
 	local named = unit and redis.call('HGET', keys[SLOT], field)
 	redis.call('ZCARD', keys[LEASE])
 	redis.call('LLEN', keys[FREE])
-	redis.call('SCARD', keys[VOID])
 	local answer = known(keys, args[1], customer, {to}, SLOTS_MAX)
 	if answer and answer.err then
 		return answer
-	end
-	if not entry then
-		redis.call('SADD', keys[VOID], from)
 	end
 	if answer then
 		if unit then
