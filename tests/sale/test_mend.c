@@ -260,7 +260,7 @@ START_TEST(test_the_dead_are_followed_the_living_left_alone)
 	result = mend(&w, &memory, OUT_DONE);
 	ck_assert_int_eq(result.trouble, at_it[_i].trouble);
 	ck_assert(!result.tried);
-	world_advance(&w, mend_bound_ms(3));
+	world_advance(&w, mend_bound_ms(3, 0));
 	ck_assert(!mend(&w, &memory, OUT_DONE).tried);
 	world_advance(&w, 1);
 	ck_assert(mend(&w, &memory, OUT_DONE).done);
@@ -307,7 +307,7 @@ START_TEST(test_the_dead_come_back)
 	fence(&w, SALE_STATE_REBUILD);
 	late = (struct gate_ref){w.sale.id, 2};
 	(void)mend(&w, &memory, OUT_DONE);
-	world_advance(&w, mend_bound_ms(3) + 1);
+	world_advance(&w, mend_bound_ms(3, 0) + 1);
 	ck_assert(mend(&w, &memory, OUT_DONE).done);
 	(void)w.gate.seed(w.gate.ctx, late, units, 3, INT64_MAX, &err);
 	ck_assert_int_eq(
