@@ -59,9 +59,15 @@
 	X(reap_before_release, true) /* err: as if it had failed */  \
 	X(reap_after_release, false)                                 \
 	/* a settler */                                              \
+	X(settler_tick, false)                                       \
 	X(settle_after_take, false)                                  \
 	X(settle_after_commit, false)                                \
 	X(settle_before_told, false)                                 \
+	/* a settler and the ledger */                               \
+	X(before_batch, true) /* err: not sent, and nobody knows */  \
+	X(at_batch_send, false) /* all looks at clocks are over */   \
+	X(after_batch, true) /* err: done, the answer lost */        \
+	X(bury_before_commit, false)                                 \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \

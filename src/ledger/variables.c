@@ -60,6 +60,19 @@ enum outcome ledger_wide_grants(
 	return out;
 }
 
+enum outcome ledger_check_settler(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err)
+{
+	struct call bury = {.id = STMT_MAY_BURY};
+	enum outcome out = conn_call(&ledger->conn, &bury, deadline_ns, err);
+
+	if (out != OUT_DONE)
+		err_wrap(err,
+		    "a settler could not bury an order that cannot be written "
+		    "(GRANT SELECT, INSERT ON dead_letters)");
+	return out;
+}
+
 /* Rights are looked at before rows, so that no row need be touched. */
 enum outcome ledger_check_keeper(
     struct ledger *ledger, int64_t deadline_ns, struct err *err)
@@ -74,5 +87,7 @@ enum outcome ledger_check_keeper(
 		err_wrap(err,
 		    "the keeper could not make a lost gate anew (GRANT UPDATE "
 		    "(epoch, state) ON sales, INSERT ON audit)");
+	else
+		out = ledger_check_barrier(ledger, deadline_ns, err);
 	return out;
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "prog/lost.h"
 #include "prog/mending.h"
 #include "prog/wire.h"
 #include "sale/reap.h"
@@ -17,6 +18,9 @@
 
 /* Full rounds of one sale in one tick, before the next sale has its turn. */
 #define ROUNDS_A_TICK 20
+
+/* Between two looks at what Redis makes of accepted orders. */
+#define DURABILITY_MS 5000
 
 /* Calls that carry a changed stock to one gate in one tick. */
 #define STOCK_STEPS_A_TICK 50
@@ -30,6 +34,10 @@ struct keeper {
 	struct ledger_port ledger_port;
 	struct reaper reaper;
 	struct mending *mending;
+	struct accepted *accepted; /* shared */
+	struct lost *lost;
+	enum accepted_durability durability; /* as was found last */
+	int64_t durability_ns; /* when Redis is asked for it again */
 	struct keeper_stats *stats; /* in shared memory, ours to write */
 	int64_t reap_ns; /* when the next look for expired claims is due */
 	struct {
@@ -39,8 +47,8 @@ struct keeper {
 	struct log_rate ledger_rate, gate_rate;
 };
 
-struct keeper *keeper_new(
-    const struct settings *settings, struct sale_table *table)
+struct keeper *keeper_new(const struct settings *settings,
+    struct sale_table *table, struct accepted *accepted)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
@@ -48,6 +56,7 @@ struct keeper *keeper_new(
 		return NULL;
 	keeper->settings = settings;
 	keeper->table = table;
+	keeper->accepted = accepted;
 	return keeper;
 }
 
@@ -61,6 +70,7 @@ static void keeper_close(void *ctx)
 {
 	struct keeper *keeper = ctx;
 
+	lost_free(&keeper->lost);
 	mending_free(&keeper->mending);
 	gate_free(&keeper->gate);
 	ledger_free(&keeper->ledger);
@@ -96,7 +106,13 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 		.ledger_port = &keeper->ledger_port,
 		.ledger = keeper->ledger,
 		.stats = keeper->stats});
-	if (keeper->mending == NULL) {
+	keeper->lost =
+	    lost_new(&(struct lost_conf){.accepted = keeper->accepted,
+		.gate = &keeper->gate_port,
+		.ledger = &keeper->ledger_port,
+		.stats = keeper->stats,
+		.grace_ms = keeper->settings->limits.request_deadline_ms});
+	if (keeper->mending == NULL || keeper->lost == NULL) {
 		err_set_errno(err, "memory for the keeper");
 		keeper_close(keeper);
 		return false;
@@ -237,7 +253,50 @@ static bool row_look_after(struct keeper *keeper, size_t i, bool reap)
 	if (!changed && reap && has_leases(&entry.sale))
 		sale_look_after(keeper, i, &entry.sale);
 	mending_audit(keeper->mending, i, &entry);
+	lost_look(keeper->lost, i, &entry);
 	return changed;
+}
+
+/* Of the gate as it is now: an operator may change it while it runs. */
+static enum accepted_durability durability_ask(struct keeper *keeper)
+{
+	const struct settings *settings = keeper->settings;
+	enum accepted_durability is;
+	struct gate_durability has;
+	struct err err = ERR_INIT;
+
+	if (gate_durability(keeper->gate, deadline_in_ms(CALL_DEADLINE_MS),
+		&has, &err) != OUT_DONE)
+		return ACCEPTED_UNKNOWN;
+	if (gate_durability_suffices(wire_durable_strict(settings), &has, &err))
+		return ACCEPTED_STORED;
+	is = settings->queue.accept_loss ? ACCEPTED_MEMORY : ACCEPTED_REFUSED;
+	/* Once, and again by a keeper that follows. */
+	if (is != keeper->durability)
+		log_warning("%s%s",
+		    is == ACCEPTED_REFUSED
+			? "no order is accepted in modes queue and sweep: "
+			: "",
+		    err.text);
+	return is;
+}
+
+/* Only while some sale has, or may be given, accepted orders. */
+static void durability_look(
+    struct keeper *keeper, const struct sale_table_head *head)
+{
+	struct sale_entry entry;
+	bool needed = false;
+
+	for (size_t i = 0; i < head->n; i++)
+		needed = needed || (sale_table_row(keeper->table, i, &entry) &&
+				       entry.sale.mode != SALE_MODE_DIRECT &&
+				       entry.sale.state != SALE_STATE_CLOSED);
+	if (!needed || mono_ns() < keeper->durability_ns)
+		return;
+	keeper->durability_ns = deadline_in_ms(DURABILITY_MS);
+	keeper->durability = durability_ask(keeper);
+	accepted_set_durability(keeper->accepted, keeper->durability);
 }
 
 static int64_t keeper_tick(void *ctx)
@@ -253,6 +312,7 @@ static int64_t keeper_tick(void *ctx)
 		return keeper->settings->keeper.refresh_ms;
 	for (size_t i = 0; i < head.n; i++)
 		changed = row_look_after(keeper, i, reap) || changed;
+	durability_look(keeper, &head);
 	if (reap)
 		keeper->reap_ns =
 		    deadline_in_ms(keeper->settings->keeper.tick_ms);

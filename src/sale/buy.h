@@ -41,8 +41,8 @@ struct purchase {
 	struct strv key; /* Idempotency-Key; absent: {NULL, 0} */
 	uint8_t payload_hash[PAYLOAD_HASH_BYTES];
 	char ref[ORDER_REF_MAX + 1];
-	bool waiting; /* the table's gauge shows accepted orders that wait:
-		       * some may although the mode is direct by now */
+	bool waiting; /* sale_entry_may_wait(): the gate may hold accepted
+		       * orders although the mode is direct by now */
 	struct wall now; /* by the ledger's clock (table offset applied) */
 	int64_t deadline_ns; /* for all of it */
 };

@@ -18,6 +18,7 @@ libsale_a_SOURCES = \
 	%reldir%/sale.c %reldir%/sale.h \
 	%reldir%/settle.c %reldir%/settle.h \
 	%reldir%/settle_int.h %reldir%/settle_one.c \
+	%reldir%/sweep.c %reldir%/sweep.h \
 	%reldir%/table.c %reldir%/table.h
 
 # The ports in memory, and the ports that fail on purpose: tests only.

@@ -69,8 +69,13 @@ enum gate_answer {
 	GATE_SPENT, /* enqueue: every attempt of the chain was decided void */
 	GATE_LIMIT, /* every slot of the customer is held by other claims */
 	GATE_SOFT, /* no free unit, but claims are undecided: ask again */
-	GATE_GONE, /* no free unit, and no claim of this epoch is undecided but
-		    * those that wait to be written, which count as sold */
+	/*
+	 * No free unit, and no claim of this epoch is undecided but those that
+	 * wait to be written.  They count as sold, unless the gate may have
+	 * forgotten an owner (gauge: restarted, forgot): he, whose unit another
+	 * order then waits for, must not hear "sold out".  Then it is SOFT.
+	 */
+	GATE_GONE,
 	GATE_EPOCH, /* the gate is of another epoch (`epoch` says which) */
 	GATE_NO_SALE, /* the gate does not know the sale: lost, never "sold out" */
 	GATE_ANSWER_COUNT
@@ -210,9 +215,10 @@ struct gate_port {
 	    const struct customer *who, int64_t deadline_ns, struct order *out,
 	    size_t max, size_t *n, bool *known, struct err *err);
 	/*
-	 * Entries for a settler, oldest first, at most `max` <= SETTLE_BATCH:
-	 * those that it was given before and has not settled; else some that
-	 * another was given longer than idle_ms ago; else new ones.  *known as
+	 * Entries for a settler, at most `max` <= SETTLE_BATCH: first those that
+	 * it was given before and has not settled; then, so that nothing waits
+	 * behind one of them that cannot be decided, some that another was given
+	 * longer than idle_ms ago; then new ones; each oldest first.  *known as
 	 * above.  `consumer`: 1..64 bytes of [A-Za-z0-9_.:-], the same after a
 	 * restart.  Does not wait.
 	 */
@@ -358,14 +364,17 @@ enum ledger_record {
 	LEDGER_RECORDED, /* committed */
 	LEDGER_FENCED, /* 0 rows: the guard refused; read the sale to see why */
 	LEDGER_CLASH, /* 1062: a row is in the way; read which */
-	LEDGER_REFUSED /* record_batch: a row is refused for what it says; err
-			* has why */
+	/* record_batch only: the ledger refuses a row for what it says, and
+	 * always will; `err` says why.  Which row, a batch of one tells. */
+	LEDGER_REFUSED
 };
 
 /* An accepted order that cannot be written, for the operator to look at. */
 #define DEAD_REASON_MAX 200
 struct dead_letter {
-	struct order order; /* as accepted; what could be read of it */
+	/* As accepted: what could be read of it.  The sale and the epoch are the
+	 * stream's, and always there; claim_is_none(): it could not be read. */
+	struct order order;
 	struct gate_entry_id entry;
 	uint32_t deliveries;
 	char reason[DEAD_REASON_MAX];
@@ -387,18 +396,20 @@ struct ledger_port {
 	    int64_t deadline_ns, enum ledger_record *out, struct err *err);
 	/*
 	 * Accepted orders, all of them or none, in one autocommit statement; n
-	 * is 1..SETTLE_BATCH, created is set in each.  The guard asks for the
-	 * epoch, the stock and the limit, and a state other than draft and
-	 * rebuild: what was accepted is written while the sale is paused, and
-	 * when it is over.  The window was asked when it was accepted.
+	 * is 1..SETTLE_BATCH, created is set in each; sale and epoch are those
+	 * of `ref`.  The guard asks for the epoch, the stock and the limit, and
+	 * a state other than draft and rebuild: what was accepted is written
+	 * while the sale is paused, and when it is over.  The window was asked
+	 * when it was accepted.
 	 */
 	enum outcome (*record_batch)(void *ctx, struct gate_ref ref,
 	    const struct order *orders, size_t n, int64_t deadline_ns,
 	    enum ledger_record *out, struct err *err);
 	/*
-	 * A void row for the letter's claim, unless it has a row, and the
-	 * letter itself, in one transaction.  A second time does nothing.  A
-	 * claim of 16 zero bytes could not be read: there is no row for it.
+	 * A void row for the letter's claim, unless it has a row or is none,
+	 * and the letter itself, in one transaction.  A second time (the same
+	 * sale, epoch and entry) does nothing.  Does not tell what the claim's
+	 * row is: find() does.
 	 */
 	enum outcome (*bury)(void *ctx, const struct dead_letter *letter,
 	    int64_t deadline_ns, struct err *err);
@@ -408,6 +419,12 @@ struct ledger_port {
 	 */
 	enum outcome (*void_claims)(void *ctx, const struct order *claims,
 	    size_t n, int64_t deadline_ns, struct err *err);
+	/*
+	 * The next three are asked for the sake of an answer: a row that they
+	 * give out is there for good, whatever becomes of the server; where
+	 * that is not known, they are not DONE.  (InnoDB shows a commit before
+	 * it is on disk.)
+	 */
 	/* Rows by claim, in any order; at most 100 claims. */
 	enum outcome (*find)(void *ctx, const struct claim_id *claims, size_t n,
 	    int64_t deadline_ns, struct order *out, size_t *found,

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* A reading that took longer does not tell what time it is at the ledger. */
+#define CLOCK_READING_MS 100
+
 size_t sale_table_bytes(void)
 {
 	return sizeof(struct sale_table);
@@ -38,6 +41,24 @@ static const struct sale_table_head *head_own(const struct sale_table *table)
 	    &table->head_flip, table->head, sizeof(struct sale_table_head));
 }
 
+/* The longest that a request may take, and the age of the table it went by. */
+#define MODE_SETTLES_NS (120 * NS_PER_S)
+
+bool sale_entry_may_wait(const struct sale_entry *entry, int64_t now_ns)
+{
+	const struct sale *sale = &entry->sale;
+	const struct gate_gauge *gauge = &entry->gauge;
+	bool closed = sale->state == SALE_STATE_CLOSED;
+
+	if (sale->epoch == 0 || sale->state == SALE_STATE_DRAFT ||
+	    (closed && entry->gauge_fresh && !gauge->known))
+		return false;
+	return sale->mode != SALE_MODE_DIRECT || gauge->waiting > 0 ||
+	       now_ns < entry->mode_settles_ns ||
+	       /* It is being made anew, or will be. */
+	       sale->state == SALE_STATE_REBUILD || (!closed && !gauge->known);
+}
+
 /*
  * A gauge outlives the refresh of its sale's row, as long as the row still is
  * about the same generation of the gate.
@@ -52,8 +73,25 @@ static void gauge_carry(
 			continue;
 		entry->gauge = old->gauge;
 		entry->gauge_fresh = old->gauge_fresh;
+		if (old->sale.mode == entry->sale.mode)
+			entry->mode_settles_ns = old->mode_settles_ns;
 		return;
 	}
+}
+
+/*
+ * The ledger looked at its clock somewhere between the asking and the hearing of
+ * it.  A keeper that was stopped in between, or heard late, would put every
+ * worker's clock back by as much: sales would open late, orders be dated before
+ * they were asked for.  What was known before is better then.
+ */
+static int64_t ledger_offset_us(const struct sale_table *table,
+    struct wall asked, int64_t took_ns, struct wall ledger_now)
+{
+	if (took_ns > CLOCK_READING_MS * NS_PER_MS &&
+	    head_own(table)->refreshed_ns != 0)
+		return head_own(table)->ledger_offset_us;
+	return ledger_now.us - asked.us - took_ns / 2 / NS_PER_US;
 }
 
 enum outcome sale_table_refresh(struct sale_table *table,
@@ -62,8 +100,10 @@ enum outcome sale_table_refresh(struct sale_table *table,
 {
 	static struct sale sales[SALE_TABLE_MAX]; /* one writer a process */
 	static struct sale_entry fresh[SALE_TABLE_MAX];
+	/* In this order: a stop in between counts as a late answer. */
+	int64_t asked_ns = clock->mono_ns(clock->ctx);
+	struct wall ledger_now, asked = clock->wall(clock->ctx);
 	struct sale_table_head head;
-	struct wall ledger_now;
 	enum outcome out;
 	size_t n;
 
@@ -73,14 +113,18 @@ enum outcome sale_table_refresh(struct sale_table *table,
 		return out;
 	BUG_ON(n > SALE_TABLE_MAX);
 	for (size_t i = 0; i < n; i++) {
-		fresh[i] = (struct sale_entry){.sale = sales[i]};
+		/* One that was not there may have had any mode. */
+		fresh[i] = (struct sale_entry){.sale = sales[i],
+		    .mode_settles_ns =
+			clock->mono_ns(clock->ctx) + MODE_SETTLES_NS};
 		gauge_carry(table, &fresh[i]);
 	}
 	for (size_t i = 0; i < n; i++)
 		row_write(table, i, &fresh[i]);
 	head.n = (uint32_t)n;
 	head.refreshed_ns = clock->mono_ns(clock->ctx);
-	head.ledger_offset_us = ledger_now.us - clock->wall(clock->ctx).us;
+	head.ledger_offset_us = ledger_offset_us(
+	    table, asked, head.refreshed_ns - asked_ns, ledger_now);
 	flip_write(&table->head_flip, table->head, &head, sizeof(head));
 	return OUT_DONE;
 }

@@ -18,7 +18,17 @@ struct sale_entry {
 	struct sale sale;
 	struct gate_gauge gauge; /* known == false: not (yet) read */
 	bool gauge_fresh; /* the last reading of the gauge succeeded */
+	/* mono_ns() until which a purchase may still be accepted by somebody who
+	 * has read that the sale is in another mode than it is by now. */
+	int64_t mode_settles_ns;
 };
+
+/*
+ * May the gate of this sale hold accepted orders that are not written yet?  Not
+ * when it is in mode direct, has been for some time, and nothing waits there; and
+ * not when it is over and its gate is lost, which nobody makes anew.
+ */
+bool sale_entry_may_wait(const struct sale_entry *entry, int64_t now_ns);
 
 struct sale_table_head {
 	uint32_t n;

@@ -335,6 +335,31 @@ START_TEST(test_no_unit_left)
 }
 END_TEST
 
+/* A server that may have forgotten an owner: an order may wait for his unit.  He
+ * must not hear that all are sold. */
+START_TEST(test_no_unit_left_and_history_lost)
+{
+	struct gate_ticket ticket;
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 1, 1);
+	queue_enqueue(&rig, "ann", 1);
+	ck_assert_int_eq(queue_enqueue(&rig, "bob", 2).answer, GATE_GONE);
+	if (_i == 0)
+		rig_do(&rig, "HSET {fg:5}:meta run_id 0123456789abcdef");
+	else
+		rig_do(&rig, "HSET {fg:5}:meta forgot 1");
+	ck_assert_int_eq(queue_enqueue(&rig, "bob", 2).answer, GATE_SOFT);
+	ck_assert_int_eq(rig_claim(&rig, "bob", 200).answer, GATE_SOFT);
+	/* What is written is sold, whatever else was forgotten. */
+	queue_settle_all(&rig, GATE_FATE_SOLD);
+	ticket = queue_enqueue(&rig, "bob", 2);
+	ck_assert_int_eq(ticket.answer, GATE_GONE);
+	rig_close(&rig);
+}
+END_TEST
+
 START_TEST(test_no_sale)
 {
 	struct order orders[16];
@@ -465,6 +490,7 @@ END_TEST
 TESTS_MAIN("gate-queue", UNIT_TABLE("scene", test_scene, ARRAY_LEN(scenes)),
     UNIT("one-fact", test_accepted_is_one_fact),
     UNIT("lost-answer", test_a_lost_answer), UNIT("touch", test_touch),
-    UNIT("no-unit", test_no_unit_left), UNIT("no-sale", test_no_sale),
-    UNIT("spent", test_spent), UNIT("from", test_from),
-    UNIT("pending", test_pending))
+    UNIT("no-unit", test_no_unit_left),
+    UNIT_TABLE("no-unit-history", test_no_unit_left_and_history_lost, 2),
+    UNIT("no-sale", test_no_sale), UNIT("spent", test_spent),
+    UNIT("from", test_from), UNIT("pending", test_pending))

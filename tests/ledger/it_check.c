@@ -4,6 +4,7 @@
 
 #include "it.h"
 
+#include <glob.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,13 +20,21 @@ static struct ledger *as_root(void)
 	    .user = "root", .password = "", .database = database});
 }
 
-static const char *schema_file(void)
+/* Every numbered file, as `schema install` and `schema upgrade` do; how many. */
+static size_t schema_apply(struct ledger *ledger)
 {
-	static char path[512];
+	char pattern[512];
+	glob_t files;
+	size_t n;
 
-	snprintf(
-	    path, sizeof(path), "%s/sql/001-schema.sql", getenv("top_srcdir"));
-	return path;
+	snprintf(pattern, sizeof(pattern), "%s/sql/[0-9][0-9][0-9]-*.sql",
+	    getenv("top_srcdir"));
+	ck_assert_int_eq(glob(pattern, 0, NULL, &files), 0);
+	n = files.gl_pathc;
+	for (size_t i = 0; i < n; i++)
+		ck_done(ledger_schema_apply(ledger, files.gl_pathv[i], &why));
+	globfree(&files);
+	return n;
 }
 
 static struct ledger *begin(bool schema)
@@ -38,7 +47,7 @@ static struct ledger *begin(bool schema)
 	it_sql(root, "USE %s", database);
 	ledger = as_root();
 	if (schema)
-		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		schema_apply(ledger);
 	return ledger;
 }
 
@@ -55,20 +64,23 @@ START_TEST(test_install_again_and_again)
 {
 	struct ledger *ledger = begin(false);
 	unsigned have = 7;
+	size_t files = 0;
 
 	ck_done(ledger_schema_version(ledger, &have, &why));
 	ck_assert_uint_eq(have, 0);
 	ck_refused(OUT_NOT_DONE, "flashgatectl schema install",
 	    ledger_check(ledger, SOON, version, &why));
 	for (int i = 0; i < 3; i++) {
-		ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+		files = schema_apply(ledger);
 		ck_done(ledger_schema_version(ledger, &have, &why));
 		ck_assert_uint_eq(have, LEDGER_SCHEMA_VERSION);
 	}
 	ck_done(ledger_check(ledger, SOON, version, &why));
 	ck_assert_ptr_nonnull(strstr(version, "MariaDB"));
+	ck_assert_int_eq(it_number(root, "SELECT COUNT(*) FROM schema_version"),
+	    (int64_t)files);
 	ck_assert_int_eq(
-	    it_number(root, "SELECT COUNT(*) FROM schema_version"), 1);
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	end(ledger);
 }
 END_TEST
@@ -81,10 +93,35 @@ START_TEST(test_install_finishes_what_was_begun)
 
 	it_sql(root, "DROP TABLE schema_version");
 	it_sql(root, "DROP TABLE orders");
+	it_sql(root, "DROP TABLE dead_letters");
+	it_sql(root, "DELETE FROM barrier WHERE id > 7");
 	ck_done(ledger_schema_version(ledger, &have, &why));
 	ck_assert_uint_eq(have, 0);
-	ck_done(ledger_schema_apply(ledger, schema_file(), &why));
+	schema_apply(ledger);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	ck_done(ledger_check(ledger, SOON, version, &why));
+	end(ledger);
+}
+END_TEST
+
+/* A database of version 1 that has sold: it is told what to do, and loses nothing
+ * by doing it. */
+START_TEST(test_upgrade)
+{
+	struct ledger *ledger = begin(false);
+	char path[512];
+
+	snprintf(
+	    path, sizeof(path), "%s/sql/001-schema.sql", getenv("top_srcdir"));
+	ck_done(ledger_schema_apply(ledger, path, &why));
+	it_sql(root, "INSERT INTO orders (claim, sale_id, epoch, status) "
+		     "VALUES ('0123456789abcdef', 1, 1, 'void')");
+	ck_refused(OUT_NOT_DONE, "flashgatectl schema upgrade",
+	    ledger_check(ledger, SOON, version, &why));
+	schema_apply(ledger);
+	ck_done(ledger_check(ledger, SOON, version, &why));
+	ck_assert_int_eq(it_number(root, "SELECT COUNT(*) FROM orders"), 1);
 	end(ledger);
 }
 END_TEST
@@ -96,21 +133,21 @@ static const struct file_case {
 	enum outcome out;
 	int64_t left; /* rows of t afterwards; -1: no such table */
 } files[] = {
-    {"002-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
+    {"999-more.sql", NULL, "No such file", OUT_NOT_DONE, -1},
     {"more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
     {"0-more.sql", "SELECT;", "NNN-what.sql", OUT_NOT_DONE, -1},
-    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
-	"002-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
-    {"002-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
-	"002-more.sql:3: syntax error", OUT_NOT_DONE, 0},
-    {"002-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
+    {"999-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1)",
+	"999-more.sql:2: no semicolon", OUT_NOT_DONE, 0},
+    {"999-more.sql", "CREATE TABLE t (a INT);\n\nINSRT t VALUES (1);",
+	"999-more.sql:3: syntax error", OUT_NOT_DONE, 0},
+    {"999-more.sql", "CREATE TABLE t (a INT);\nINSERT t VALUES (1);",
 	"did not record its number", OUT_NOT_DONE, 1},
-    {"002-more.sql",
+    {"999-more.sql",
 	"-- It's a; test\nCREATE TABLE t (a TEXT); # ;\n"
 	"INSERT t VALUES (';'), ('it''s;') /* ; */;\n"
-	"INSERT IGNORE INTO schema_version (version) VALUES (2);\n",
+	"INSERT IGNORE INTO schema_version (version) VALUES (999);\n",
 	"", OUT_DONE, 2},
-    {"002-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
+    {"999-more.sql", "SELECT 1;", "commands out of sync", OUT_UNKNOWN, -1},
 };
 
 START_TEST(test_schema_files)
@@ -166,9 +203,20 @@ static const struct spoiled_case {
 	"UNIQUE (sale_id, customer, slot)"},
     {"ALTER TABLE orders ENGINE=MyISAM", "orders is not InnoDB"},
     {"ALTER TABLE sales ENGINE=Aria", "sales is not InnoDB"},
+    {"ALTER TABLE barrier ENGINE=MEMORY", "barrier is not InnoDB"},
+    {"DELETE FROM schema_version WHERE version > 1",
+	"flashgatectl schema upgrade"},
     {"ALTER TABLE orders MODIFY customer VARCHAR(64) NULL",
 	"orders.customer is not VARBINARY"},
-    {"UPDATE schema_version SET version = 2", "install the newer flashgate"},
+    {"ALTER TABLE dead_letters ENGINE=Aria", "dead_letters is not InnoDB"},
+    {"ALTER TABLE dead_letters DROP KEY dead_letters_entry", "buried twice"},
+    {"ALTER TABLE dead_letters MODIFY claim VARCHAR(16)", "dead_letters.claim"},
+    {"ALTER TABLE dead_letters MODIFY customer VARCHAR(64)",
+	"dead_letters.customer"},
+    {"ALTER TABLE dead_letters MODIFY ref TEXT", "dead_letters.ref"},
+    {"DROP TABLE dead_letters", "dead_letters is not InnoDB"},
+    {"INSERT INTO schema_version (version) VALUES (99)",
+	"install the newer flashgate"},
     {"DELETE FROM schema_version", "flashgatectl schema install"},
     {"DROP TABLE schema_version", "flashgatectl schema install"},
     {"DROP TABLE orders", "orders is not InnoDB"},
@@ -324,16 +372,22 @@ static const struct grant_case {
 } denied[] = {
     {"fg_app", "change-me-1", "UPDATE orders SET status = 'cancelled'"},
     {"fg_app", "change-me-1", "DELETE FROM orders"},
+    {"fg_app", "change-me-1", "DELETE FROM barrier"},
+    {"fg_app", "change-me-1", "UPDATE barrier SET id = 70"},
     {"fg_app", "change-me-1", "UPDATE sales SET stock = 1"},
     {"fg_app", "change-me-1", "UPDATE sales SET state = 'open'"},
     {"fg_app", "change-me-1", "INSERT INTO audit VALUES ()"},
     {"fg_app", "change-me-1", "SELECT * FROM audit"},
+    {"fg_app", "change-me-1", "DELETE FROM dead_letters"},
+    {"fg_app", "change-me-1", "UPDATE dead_letters SET state = 'retried'"},
     {"fg_app", "change-me-1", "DROP TABLE orders"},
     {"fg_app", "change-me-1", "TRUNCATE orders"},
     {"fg_app", "change-me-1", "ALTER TABLE orders DROP KEY orders_unit"},
     {"fg_app", "change-me-1", "INSERT INTO schema_version VALUES ()"},
     {"fg_keeper", "change-me-2", "UPDATE orders SET status = 'cancelled'"},
     {"fg_keeper", "change-me-2", "DELETE FROM orders"},
+    {"fg_keeper", "change-me-2", "DELETE FROM dead_letters"},
+    {"fg_keeper", "change-me-2", "UPDATE dead_letters SET reason = ''"},
     {"fg_keeper", "change-me-2", "UPDATE sales SET stock = 1"},
     {"fg_keeper", "change-me-2", "UPDATE sales SET claim_key = ''"},
     {"fg_admin", "change-me-3", "UPDATE orders SET status = 'cancelled'"},
@@ -341,6 +395,8 @@ static const struct grant_case {
     {"fg_admin", "change-me-3", "UPDATE audit SET actor = 'nobody'"},
     {"fg_admin", "change-me-3", "DELETE FROM audit"},
     {"fg_admin", "change-me-3", "DROP TABLE audit"},
+    {"fg_admin", "change-me-3", "UPDATE dead_letters SET reason = ''"},
+    {"fg_admin", "change-me-3", "DROP TABLE dead_letters"},
 };
 
 START_TEST(test_denied)
@@ -389,17 +445,60 @@ START_TEST(test_rebuild_needs_the_keeper)
 }
 END_TEST
 
+/* Settlers run as the keeper or as the application: either may bury, and is told
+ * what is missing when it may not. */
+START_TEST(test_settler_needs_the_letters)
+{
+	struct ledger *app = it_ledger();
+	struct ledger *keeper = it_ledger_with(
+	    (struct it_conf){.user = "fg_keeper", .password = "change-me-2"});
+
+	ck_done(ledger_check_settler(app, SOON, &why));
+	ck_done(ledger_check_settler(keeper, SOON, &why));
+	root = it_root();
+	it_sql(root, "REVOKE INSERT ON dead_letters FROM fg_app@localhost");
+	conn_close(&app->conn);
+	ck_refused(OUT_NOT_DONE, "ON dead_letters",
+	    ledger_check_settler(app, SOON, &why));
+	it_sql(root, "GRANT INSERT ON dead_letters TO fg_app@localhost");
+	conn_close(&app->conn);
+	ck_done(ledger_check_settler(app, SOON, &why));
+	mysql_close(root);
+	ledger_free(&keeper);
+	ledger_free(&app);
+}
+END_TEST
+
+/* An account that could make a letter disappear is one that is told of. */
+START_TEST(test_wide_grants_are_counted)
+{
+	struct ledger *app = it_ledger();
+	uint32_t before = 7, after = 7;
+
+	root = it_root();
+	ck_done(ledger_wide_grants(app, SOON, &before, &why));
+	ck_assert_uint_eq(before, 0);
+	it_sql(root, "GRANT DELETE ON dead_letters TO fg_app@localhost");
+	ck_done(ledger_wide_grants(app, SOON, &after, &why));
+	it_sql(root, "REVOKE DELETE ON dead_letters FROM fg_app@localhost");
+	ck_assert_uint_eq(after, 1);
+	mysql_close(root);
+	ledger_free(&app);
+}
+END_TEST
+
 START_TEST(test_admin_may_install)
 {
 	struct ledger *admin = it_admin();
 
-	ck_done(ledger_schema_apply(admin, schema_file(), &why));
+	schema_apply(admin);
 	ck_done(ledger_check(admin, SOON, version, &why));
 	ledger_free(&admin);
 }
 END_TEST
 
 IT_PART(part_check, UNIT("install", test_install_again_and_again),
+    UNIT("upgrade", test_upgrade),
     UNIT("install-rest", test_install_finishes_what_was_begun),
     UNIT_TABLE("files", test_schema_files, ARRAY_LEN(files)),
     UNIT_TABLE("check", test_check_tells_what_is_missing, ARRAY_LEN(spoiled)),
@@ -410,4 +509,6 @@ IT_PART(part_check, UNIT("install", test_install_again_and_again),
     UNIT_TABLE("foreign-row", test_foreign_row, ARRAY_LEN(foreign)),
     UNIT_TABLE("denied", test_denied, ARRAY_LEN(denied)),
     UNIT("rebuild-grants", test_rebuild_needs_the_keeper),
+    UNIT("settler-grants", test_settler_needs_the_letters),
+    UNIT("wide-grants", test_wide_grants_are_counted),
     UNIT("admin-grants", test_admin_may_install))

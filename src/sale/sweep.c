@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The schedule of sweeps. */
+#include "config.h"
+
+#include "sale/sweep.h"
+
+struct sweep_run sweep_run_at(struct wall now, int64_t interval_ms)
+{
+	int64_t interval_us = interval_ms * 1000;
+	struct sweep_run run = {0};
+
+	if (interval_us <= 0 || now.us < interval_us)
+		return run;
+	run.number = (uint64_t)(now.us / interval_us);
+	run.begun.us = now.us - now.us % interval_us;
+	run.next.us = run.begun.us + interval_us;
+	return run;
+}
