@@ -71,29 +71,50 @@ void settler_child_free(struct settler_child **child)
 
 /* ---- names ------------------------------------------------------- */
 
-void settler_name(char out[SETTLER_NAME_MAX], const char *what, unsigned number)
+/* FNV-1a. */
+static uint32_t hash_of(const char *text)
 {
-	char host[HOST_NAME_MAX + 1] = "";
+	uint32_t hash = UINT32_C(0x811c9dc5);
 
-	(void)gethostname(host, sizeof(host) - 1);
-	for (char *at = host; *at != '\0'; at++)
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT32_C(0x01000193);
+	return hash;
+}
+
+/* Two settlers of one name would each do the other's work as well: of a long host
+ * name both ends may be what tells it from others. */
+void settler_host(char out[SETTLER_HOST_MAX], const char *host)
+{
+	size_t n = strlen(host);
+
+	if (n < SETTLER_HOST_MAX)
+		memcpy(out, host, n + 1);
+	else
+		snprintf(out, SETTLER_HOST_MAX, "%.23s.%08" PRIx32, host,
+		    hash_of(host));
+	for (char *at = out; *at != '\0'; at++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy"
 			   "z0123456789_.-",
 			*at) == NULL)
 			*at = '_';
-	snprintf(out, SETTLER_NAME_MAX, "%.32s:%.20s:%u",
-	    host[0] != '\0' ? host : "host", what, number);
 }
 
-/* Of two servers on one host each has its own listen: FNV-1a tells them apart. */
+void settler_name(char out[SETTLER_NAME_MAX], const char *what, unsigned number)
+{
+	char full[HOST_NAME_MAX + 1] = "", host[SETTLER_HOST_MAX];
+
+	(void)gethostname(full, sizeof(full) - 1);
+	settler_host(host, full[0] != '\0' ? full : "host");
+	snprintf(out, SETTLER_NAME_MAX, "%s:%.20s:%u", host, what, number);
+}
+
+/* Of two servers on one host each has its own listen. */
 static void name_make(struct settler_child *child, unsigned place)
 {
-	uint32_t hash = UINT32_C(0x811c9dc5);
 	char what[20];
 
-	for (const char *at = child->settings->www.listen; *at != '\0'; at++)
-		hash = (hash ^ (unsigned char)*at) * UINT32_C(0x01000193);
-	snprintf(what, sizeof(what), "settler-%08" PRIx32, hash);
+	snprintf(what, sizeof(what), "settler-%08" PRIx32,
+	    hash_of(child->settings->www.listen));
 	settler_name(child->name, what, place);
 }
 

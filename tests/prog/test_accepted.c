@@ -385,6 +385,23 @@ START_TEST(test_settler_names)
 }
 END_TEST
 
+/* Pods of one deployment differ in their last letters, hosts of one domain in their
+ * first. */
+START_TEST(test_settler_hosts)
+{
+	char one[SETTLER_HOST_MAX], two[SETTLER_HOST_MAX];
+
+	settler_host(one, "flashgate-production-5d59d67564-abcde");
+	settler_host(two, "flashgate-production-5d59d67564-abcdf");
+	ck_assert_str_ne(one, two);
+	ck_assert_uint_eq(strlen(one), SETTLER_HOST_MAX - 1);
+	settler_host(two, "flashgate-production-5d59d67564-abcde");
+	ck_assert_str_eq(one, two);
+	settler_host(one, "shop:1");
+	ck_assert_str_eq(one, "shop_1");
+}
+END_TEST
+
 TESTS_MAIN("accepted",
     UNIT("ring", test_notes_are_kept_until_closed_or_overwritten),
     UNIT("writers", test_writers_do_not_mix),
@@ -395,4 +412,4 @@ TESTS_MAIN("accepted",
     UNIT_TABLE("doubt", test_a_doubt_is_no_loss, ARRAY_LEN(doubts)),
     UNIT("all", test_all_of_them_are_looked_at),
     UNIT_TABLE("run", test_sweep_run, ARRAY_LEN(runs)),
-    UNIT("names", test_settler_names))
+    UNIT("names", test_settler_names), UNIT("hosts", test_settler_hosts))
