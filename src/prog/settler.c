@@ -33,7 +33,7 @@ struct desk { /* of one sale */
 	int64_t due_ns; /* when it is looked at again */
 	int64_t pause_ms; /* how long that was last */
 	bool away; /* the last batch was not done */
-	uint64_t run; /* of the sweep that is, or was, under way */
+	struct sweep_memory sweeps;
 	uint64_t left; /* orders that this run still is to write */
 	uint64_t written, voided; /* by it, so far */
 };
@@ -324,18 +324,16 @@ static void sweep_begin(struct settler_child *child, struct desk *desk,
 {
 	struct sale_table_head head;
 	struct sweep_run run;
-	int64_t since_ms;
 	struct wall now;
 
 	if (!sale_table_head_read(child->table, &head))
 		return;
 	now = sale_table_now(&head, &clock_system);
 	run = sweep_run_at(now, child->settings->settler.sweep_interval_ms);
-	since_ms = (now.us - run.begun.us) / 1000;
-	if (run.number == 0 || run.number == desk->run ||
-	    !is_to_settle(entry) || entry->gauge.oldest_ms <= since_ms)
+	if (!sweep_is_due(&desk->sweeps, &run, now,
+		is_to_settle(entry) ? entry->gauge.waiting : 0,
+		entry->gauge.oldest_ms))
 		return;
-	desk->run = run.number;
 	desk->left = entry->gauge.waiting;
 	desk->written = desk->voided = 0;
 }
