@@ -87,10 +87,22 @@ static bool is_abandoned(
 	       at_ns - memory->half_since_ns > memory->bound_ms * NS_PER_MS;
 }
 
+/*
+ * A paused sale's state does not say that its gate is being made.  If each keeper
+ * took it for lost meanwhile and began another one, two of them would go on like
+ * that for as long as it is paused (the model found it).
+ */
+static bool is_half_made(const struct sale *sale, enum gate_trouble trouble)
+{
+	return trouble == GATE_HALF_MADE ||
+	       (sale->state == SALE_STATE_PAUSED &&
+		   (trouble == GATE_LOST || trouble == GATE_OTHER_EPOCH));
+}
+
 static bool is_due(struct mend_memory *memory, const struct sale *sale,
     enum gate_trouble trouble, int64_t at_ns)
 {
-	if (trouble == GATE_HALF_MADE && !is_abandoned(memory, sale, at_ns))
+	if (is_half_made(sale, trouble) && !is_abandoned(memory, sale, at_ns))
 		return false;
 	return at_ns >= memory->not_before_ns;
 }

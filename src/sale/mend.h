@@ -33,7 +33,9 @@ enum gate_trouble gate_trouble_of(
     const struct sale *sale, const struct gate_gauge *gauge);
 
 /* How long one rebuild may take, with so many accepted orders to carry over; after
- * that long without a result, whoever is at it is taken for dead. */
+ * that long without a result, whoever is at it is taken for dead.  A paused sale
+ * does not show that somebody is at it: there a gate that is lost, or of another
+ * epoch, is left alone for as long. */
 int64_t mend_bound_ms(uint32_t stock, uint64_t waiting);
 
 /* Of one sale, by one keeper.  Zero at first. */
