@@ -11,6 +11,18 @@ bench-kept: all %reldir%/fcgi-load$(EXEEXT)
 	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
 	    sh '$(srcdir)/%reldir%/kept.sh'
 
+# What it costs to make sure of a row before it is told.
+EXTRA_PROGRAMS += %reldir%/replay
+CLEANFILES += %reldir%/replay$(EXEEXT)
+%canon_reldir%_replay_SOURCES = %reldir%/replay.c
+%canon_reldir%_replay_LDADD = libledger.a libsale.a libbase.a $(MYSQL_LIBS)
+EXTRA_DIST += %reldir%/replay.sh
+
+.PHONY: bench-replay
+bench-replay: %reldir%/replay$(EXEEXT)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \
+	    sh '$(srcdir)/%reldir%/replay.sh'
+
 EXTRA_DIST += %reldir%/grow
 grow_programs = %reldir%/grow-pool %reldir%/grow-load
 EXTRA_PROGRAMS += $(grow_programs)
@@ -33,3 +45,11 @@ EXTRA_DIST += %reldir%/batch.sh
 bench-batch: %reldir%/ledger-batch$(EXEEXT)
 	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
 	    sh '$(srcdir)/%reldir%/batch.sh'
+
+# The three modes side by side.
+EXTRA_DIST += %reldir%/modes.sh
+
+.PHONY: bench-modes
+bench-modes: all
+	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	    sh '$(srcdir)/%reldir%/modes.sh'

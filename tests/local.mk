@@ -20,11 +20,20 @@ unit_tests =
 # Their bounds of time are part of what they show: not for valgrind.
 timed_tests =
 
-dist_check_SCRIPTS += %reldir%/layers.sh
-TESTS += %reldir%/layers.sh
+dist_check_SCRIPTS += %reldir%/layers.sh %reldir%/listed.sh
+TESTS += %reldir%/layers.sh %reldir%/listed.sh
 EXTRA_DIST += %reldir%/unit.h %reldir%/tap.sh
 dist_check_SCRIPTS += %reldir%/with-servers
 EXTRA_DIST += scripts/servers.sh
+
+# Preloaded into mariadbd, so linked to nothing and without sanitizers.
+libheld = tests/lib/libheld.so
+$(libheld): %reldir%/lib/held.c
+	@$(MKDIR_P) tests/lib
+	$(AM_V_CC)$(CC) -O2 -g -Wall -Wextra -fPIC -shared -o $@ \
+	    $(srcdir)/%reldir%/lib/held.c -ldl
+CLEANFILES += $(libheld)
+EXTRA_DIST += %reldir%/lib/held.c
 
 if HAVE_CHECK
 include tests/base/local.mk
@@ -38,6 +47,7 @@ include tests/prog/local.mk
 endif
 include tests/rush/local.mk
 include tests/model/local.mk
+include tests/chaos/local.mk
 include tests/it/local.mk
 
 check_PROGRAMS += $(unit_tests) $(timed_tests)
@@ -50,7 +60,7 @@ check-unit: $(unit_tests) $(timed_tests)
 # many at a time as there are processors.
 check-valgrind: $(unit_tests)
 	@test -n '$(VALGRIND)' || { echo 'valgrind is not installed' >&2; exit 1; }
-	@printf '%s\n' $(unit_tests) | CK_FORK=no CK_VERBOSITY=minimal \
+	@printf '%s\n' $(unit_tests) | CK_FORK=no CK_VERBOSITY=normal \
 	    CK_TIMEOUT_MULTIPLIER=50 xargs -P "$$(nproc)" -I TEST sh -c ' \
 	    "$(VALGRIND)" -q --error-exitcode=1 --leak-check=full \
 	    --show-leak-kinds=definite,possible \

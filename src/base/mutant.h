@@ -28,9 +28,10 @@
 	X(claim_no_customer, "the claim id does not hold the customer", samekey) \
 	X(claim_no_key, "the claim id does not hold the key", twokeys) \
 	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt) \
-	X(settle_acks_first, "the gate hears \"sold\" before the commit", rules) \
-	X(settle_blind, "a row in the way counts as sold without reading", rules) \
-	X(carry_none, "a rebuild forgets the orders that wait", rules)
+	X(tell_early, "a row is told before it is on disk", held) \
+	X(settle_acks_first, "the gate hears \"sold\" before the commit", acked) \
+	X(settle_blind, "a row in the way counts as sold without reading", blind) \
+	X(carry_none, "a rebuild forgets the orders that wait", carried)
 /* clang-format on */
 
 enum mutant {

@@ -78,7 +78,6 @@ static void port_confirm(
 {
 	static struct log_rate rate;
 	struct gate *gate = ctx;
-
 	struct command *cmd = gate_fcall(gate, ref, GATE_FN("confirm"));
 
 	command_claim(cmd, claim);

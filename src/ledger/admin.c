@@ -237,6 +237,8 @@ enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
 	    after != NULL ? sizeof(after->b) : 0);
 	param_u32(&params[1], &id.v);
 	param_i64(&params[2], &limit);
+	/* No barrier (durable.h): an export is what one wants of a server that is
+	 * being rescued and cannot be written to. */
 	out = ledger_read_orders(ledger, &call, NO_DEADLINE, &orders, err);
 	if (out == OUT_DONE)
 		*n = orders.n;

@@ -20,6 +20,8 @@ static const struct fact {
 	"table sales is not InnoDB: ALTER TABLE sales ENGINE=InnoDB"},
     {STMT_FACT_ENGINE, "orders", NULL, OVERSOLD,
 	"table orders is not InnoDB: ALTER TABLE orders ENGINE=InnoDB"},
+    {STMT_FACT_ENGINE, "barrier", NULL, LOST,
+	"table barrier is not InnoDB: ALTER TABLE barrier ENGINE=InnoDB"},
     {STMT_FACT_UNIQUE, "orders", "claim", OVERSOLD,
 	"orders lacks PRIMARY KEY (claim): a claim could have two outcomes; "
 	"restore it before selling"},

@@ -230,8 +230,10 @@ static enum outcome conn_open(
 
 	if (out == OUT_DONE)
 		out = session_set_up(conn, deadline_ns, err);
-	if (out == OUT_DONE)
+	if (out == OUT_DONE) {
+		conn->made++;
 		return OUT_DONE;
+	}
 	conn_close(conn);
 	conn_pause(conn, err);
 	return OUT_NOT_DONE;

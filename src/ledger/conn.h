@@ -33,6 +33,7 @@ struct conn {
 	const struct conn_target *target; /* borrowed */
 	struct conn_limits limits;
 	MYSQL *mysql; /* NULL: not connected */
+	uint32_t made; /* which connection this is: 1 the first, 0 none yet */
 	MYSQL_STMT *stmt[STMT_COUNT];
 	bool hot; /* the hot statements are prepared */
 	bool in_tx; /* a transaction is open: no silent reconnection */

@@ -7,6 +7,7 @@
 #define LEDGER_IMPL_H
 
 #include "ledger/conn.h"
+#include "ledger/durable.h"
 #include "ledger/ledger.h"
 #include "ledger/rows.h"
 
@@ -14,6 +15,7 @@ struct ledger {
 	struct conn_target target;
 	struct conn_limits limits;
 	struct conn conn;
+	struct durable durable;
 	/* Room for the largest statement's parameters, and for their times. */
 	MYSQL_BIND params[STATEMENT_PARAM_MAX];
 	MYSQL_TIME times[RECORD_BATCH_MAX];

@@ -59,7 +59,10 @@ enum outcome ledger_variable(struct ledger *ledger, const char *name,
  * INSERT: how many; such as could unmake an order. */
 enum outcome ledger_wide_grants(
     struct ledger *ledger, int64_t deadline_ns, uint32_t *n, struct err *err);
-/* May this account do what a keeper must?  Changes nothing. */
+/* Can this account make sure of rows that it reads (durable.h)?  Tries it. */
+enum outcome ledger_check_barrier(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err);
+/* May this account do what a keeper must?  Changes nothing but the barrier. */
 enum outcome ledger_check_keeper(
     struct ledger *ledger, int64_t deadline_ns, struct err *err);
 
@@ -115,7 +118,8 @@ enum outcome ledger_sale_set_window(struct ledger *ledger,
 enum outcome ledger_audit(struct ledger *ledger, struct sale_id id,
     const char *actor, const char *what, const char *detail, struct err *err);
 /* Every order of a sale, sold ones and (if asked) the rest, by claim: keyset
- * paging; pass the last claim, or NULL at first. */
+ * paging; pass the last claim, or NULL at first.  As of now: what was committed
+ * within the last instant a crash may still take back. */
 enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
     bool all, const struct claim_id *after, struct order *out, size_t max,
     size_t *n, struct err *err);

@@ -9,6 +9,7 @@ libledger_a_SOURCES = \
 	%reldir%/check.c \
 	%reldir%/compat.h \
 	%reldir%/conn.c %reldir%/conn.h \
+	%reldir%/durable.c %reldir%/durable.h \
 	%reldir%/errors.c %reldir%/errors.h \
 	%reldir%/exec.c %reldir%/exec.h \
 	%reldir%/impl.h \

@@ -156,6 +156,9 @@ static const struct statement table[] = {
 	"UPDATE sales SET state = ? "
 	"WHERE id = ? AND epoch = ? AND state = 'rebuild'",
 	3, 0),
+    /* A commit that changes nothing writes nothing: hence a counter. */
+    [STMT_BARRIER] = TEXT("wait for the redo log",
+	"UPDATE barrier SET n = n + 1 WHERE id = ?", 1, 0),
 
     /* Without IGNORE, which would swallow more than a duplicate. */
     [STMT_LETTER_ADD] = TEXT("bury order",

@@ -87,5 +87,7 @@ enum outcome ledger_check_keeper(
 		err_wrap(err,
 		    "the keeper could not make a lost gate anew (GRANT UPDATE "
 		    "(epoch, state) ON sales, INSERT ON audit)");
+	else
+		out = ledger_check_barrier(ledger, deadline_ns, err);
 	return out;
 }

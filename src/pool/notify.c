@@ -19,7 +19,6 @@
 
 /* Beside grace and KILL: what a master needs to tidy up. */
 #define NOTIFY_SPARE_MS 5000
-#define NS_PER_US       INT64_C(1000)
 
 /* sd_notify(3): a path, or an abstract name after an '@'. */
 static bool address_of(

@@ -271,7 +271,6 @@ static void next_ended(struct master *master, pid_t next, int status)
 void pool_renew_judged(struct master *master, int status)
 {
 	char why[POOL_RELOAD_TEXT_MAX];
-
 	pid_t ended = master->judge;
 
 	master->judge = 0;

@@ -170,6 +170,14 @@ static void desk_rest_more(struct desk *desk, int64_t min, int64_t max)
 		desk->pause_ms = max;
 }
 
+/* One order that fails beside others that are written is no store that is away:
+ * those behind it need not wait longer and longer. */
+static bool some_decided(const struct settle_counts *counts)
+{
+	return counts->sold + counts->replayed + counts->voided + counts->dead >
+	       0;
+}
+
 /* Of this epoch, and read lately: only such a gauge says that nothing waits. */
 static bool gauge_speaks(const struct sale_entry *entry)
 {
@@ -255,6 +263,8 @@ static bool batch_settle(struct settler_child *child, struct desk *desk,
 	    head.ledger_offset_us, &state, counts, &err);
 	counts_note(child, counts);
 	letters_tell(child, sale, counts);
+	if (some_decided(counts))
+		desk->pause_ms = 0;
 	if (out == OUT_DONE)
 		batch_done(child, desk, state, counts);
 	else

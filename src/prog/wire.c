@@ -172,7 +172,17 @@ static bool ledger_good(struct ledger *ledger, const struct settings *settings,
 	return good;
 }
 
-/* A read-only server says no here as well; the table's words are clearer. */
+/* A read-only server says no to both; the table's words are clearer, so they come
+ * first. */
+static bool barrier_good(struct ledger *ledger, struct err *err)
+{
+	if (ledger_check_barrier(
+		ledger, deadline_in_ms(CHECK_DEADLINE_MS), err) == OUT_DONE)
+		return true;
+	err_wrap(err, "[mysql] user: \"never lost\"");
+	return false;
+}
+
 static bool keeper_good(const struct settings *settings, struct err *err)
 {
 	struct ledger *ledger = wire_ledger(settings, WIRE_KEEPER, err);
@@ -241,7 +251,8 @@ bool wire_check(const struct settings *settings, FILE *out, struct err *err)
 	good = ledger != NULL && gate_good(gate, settings, out, err) &&
 	       ledger_good(ledger, settings, out, err) &&
 	       judge_stores(settings, gate, ledger, &report, err) &&
-	       settings_good(&report, out, err) && keeper_good(settings, err);
+	       settings_good(&report, out, err) && barrier_good(ledger, err) &&
+	       keeper_good(settings, err);
 	ledger_free(&ledger);
 	gate_free(&gate);
 	return good;

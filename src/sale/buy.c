@@ -279,7 +279,7 @@ static enum step step_record(struct buying *b)
 		return STEP_FENCED;
 	case LEDGER_CLASH:
 		return STEP_CLASH;
-	case LEDGER_REFUSED: /* of batches only */
+	case LEDGER_REFUSED: /* of batches */
 		break;
 	}
 	BUG("no such record answer");

@@ -7,6 +7,9 @@
 
 #include <stdlib.h>
 
+/* A reading that took longer does not tell what time it is at the ledger. */
+#define CLOCK_READING_MS 100
+
 size_t sale_table_bytes(void)
 {
 	return sizeof(struct sale_table);
@@ -76,14 +79,31 @@ static void gauge_carry(
 	}
 }
 
+/*
+ * The ledger looked at its clock somewhere between the asking and the hearing of
+ * it.  A keeper that was stopped in between, or heard late, would put every
+ * worker's clock back by as much: sales would open late, orders be dated before
+ * they were asked for.  What was known before is better then.
+ */
+static int64_t ledger_offset_us(const struct sale_table *table,
+    struct wall asked, int64_t took_ns, struct wall ledger_now)
+{
+	if (took_ns > CLOCK_READING_MS * NS_PER_MS &&
+	    head_own(table)->refreshed_ns != 0)
+		return head_own(table)->ledger_offset_us;
+	return ledger_now.us - asked.us - took_ns / 2 / NS_PER_US;
+}
+
 enum outcome sale_table_refresh(struct sale_table *table,
     const struct ledger_port *ledger, const struct clock *clock,
     int64_t deadline_ns, struct err *err)
 {
 	static struct sale sales[SALE_TABLE_MAX]; /* one writer a process */
 	static struct sale_entry fresh[SALE_TABLE_MAX];
+	/* In this order: a stop in between counts as a late answer. */
+	int64_t asked_ns = clock->mono_ns(clock->ctx);
+	struct wall ledger_now, asked = clock->wall(clock->ctx);
 	struct sale_table_head head;
-	struct wall ledger_now;
 	enum outcome out;
 	size_t n;
 
@@ -103,7 +123,8 @@ enum outcome sale_table_refresh(struct sale_table *table,
 		row_write(table, i, &fresh[i]);
 	head.n = (uint32_t)n;
 	head.refreshed_ns = clock->mono_ns(clock->ctx);
-	head.ledger_offset_us = ledger_now.us - clock->wall(clock->ctx).us;
+	head.ledger_offset_us = ledger_offset_us(
+	    table, asked, head.refreshed_ns - asked_ns, ledger_now);
 	flip_write(&table->head_flip, table->head, &head, sizeof(head));
 	return OUT_DONE;
 }

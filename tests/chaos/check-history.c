@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * check-history [-f] [-n SHOWN] FILE...
+ * check-history [-c] [-f] [-n SHOWN] FILE...
  *
  * Holds what shoppers heard against what ledger and gate hold (hist.h says what
  * the files are) and prints each violation with its rule:
@@ -19,8 +19,9 @@
  *	C10  the counters of damage are 0 unless Redis lost something
  *	C11  who was told of an order can read it
  *
- * -f prints the figures as one JSON object.  Exit 0: no violation, 1: some,
- * 65: the files are not such a history.
+ * -f prints the figures as one JSON object.  -c demands that all is there, so
+ * that each rule can be judged.  Exit 0: no violation, 1: some, 65: the files are
+ * not such a history.
  */
 #include "config.h"
 
@@ -33,7 +34,7 @@
 
 static int usage(void)
 {
-	fputs("usage: check-history [-f] [-n SHOWN] FILE...\n", stderr);
+	fputs("usage: check-history [-c] [-f] [-n SHOWN] FILE...\n", stderr);
 	return EX_USAGE;
 }
 
@@ -42,13 +43,15 @@ int main(int argc, char **argv)
 	static struct hist hist;
 	struct verdicts verdicts = {.shown = 5};
 	struct err err = ERR_INIT;
-	bool figures = false, good = true;
+	bool figures = false, complete = false, good = true;
 	uint64_t shown = 5, violations = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "fn:")) != -1) {
+	while ((c = getopt(argc, argv, "cfn:")) != -1) {
 		if (c == 'f')
 			figures = true;
+		else if (c == 'c')
+			complete = true;
 		else if (c != 'n' ||
 			 !num_parse_u64(strv_c(optarg), 0, UINT32_MAX, &shown))
 			return usage();
@@ -58,7 +61,8 @@ int main(int argc, char **argv)
 	verdicts.shown = (unsigned)shown;
 	while (good && optind < argc)
 		good = hist_read(&hist, argv[optind++], &err);
-	if (!good || !hist_join(&hist, &err)) {
+	if (!good || !hist_join(&hist, &err) ||
+	    (complete && !hist_complete(&hist, &err))) {
 		fprintf(stderr, "check-history: %s\n", err.text);
 		hist_free(&hist);
 		return EX_DATAERR;

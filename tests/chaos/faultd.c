@@ -18,6 +18,7 @@
  *	cut up|down BYTES             a link is reset after so many bytes
  *	swallow FIRST COUNT MATCH     those requests are done, not answered
  *	hold FIRST COUNT MS MATCH     those requests are delivered MS later
+ *	release                       what is held is delivered now
  *	swap                          the other backend; everybody is cut off
  *	stats                         counts, as one JSON object
  *	quit
@@ -185,6 +186,13 @@ static bool do_hold(struct front *front, const struct words *words)
 	return true;
 }
 
+static bool do_release(struct front *front, const struct words *words)
+{
+	(void)words;
+	front_release(front);
+	return true;
+}
+
 static bool do_swap(struct front *front, const struct words *words)
 {
 	(void)words;
@@ -208,6 +216,7 @@ static const struct command {
     {"cut", do_cut},
     {"swallow", do_swallow},
     {"hold", do_hold},
+    {"release", do_release},
     {"swap", do_swap},
 };
 
@@ -220,10 +229,11 @@ static void stats_put(struct strbuf *out, const struct front *front)
 	    ",\"refused\":%" PRIu64 ",\"up\":%" PRIu64 ",\"down\":%" PRIu64
 	    ",\"requests\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"cuts\":%" PRIu64
 	    ",\"swallowed\":%" PRIu64 ",\"held\":%" PRIu64
-	    ",\"held_delivered\":%" PRIu64 ",\"holding\":%u}\n",
+	    ",\"held_delivered\":%" PRIu64 ",\"holding\":%u,\"open\":%u}\n",
 	    front->name, front->current, c->links, c->refused, c->bytes[WAY_UP],
 	    c->bytes[WAY_DOWN], c->requests, c->resets, c->cuts, c->swallowed,
-	    c->held, c->held_delivered, front_holding(front));
+	    c->held, c->held_delivered, front_holding(front),
+	    front_open(front));
 }
 
 static bool command_run(struct faultd *it, struct front *front,

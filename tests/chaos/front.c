@@ -176,6 +176,32 @@ unsigned front_holding(const struct front *front)
 	return n;
 }
 
+void front_release(struct front *front)
+{
+	for (struct link *at = front->links; at != NULL; at = at->next) {
+		struct pipe *pipe = &at->pipe[WAY_UP];
+		bool holding = false;
+
+		for (struct piece *piece = pipe->first; piece != NULL;
+		     piece = piece->next) {
+			holding |= piece->held;
+			if (holding)
+				piece->due_ns = 0;
+		}
+		if (holding)
+			pipe->floor_ns = 0;
+	}
+}
+
+unsigned front_open(const struct front *front)
+{
+	unsigned n = 0;
+
+	for (const struct link *at = front->links; at != NULL; at = at->next)
+		n++;
+	return n;
+}
+
 void front_close(struct front *front)
 {
 	front_reset(front);

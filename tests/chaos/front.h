@@ -99,6 +99,11 @@ void front_reset(struct front *front);
 void front_close(struct front *front);
 /* Requests that are held at this moment. */
 unsigned front_holding(const struct front *front);
+/* They, and what waits behind them, are due now. */
+void front_release(struct front *front);
+/* Links at this moment: one whose client has left counts until the backend has
+ * read what was on its way, and has hung up. */
+unsigned front_open(const struct front *front);
 /* Counts of each link begin anew (a cut counts from its command). */
 void front_recount(struct front *front);
 

@@ -13,6 +13,12 @@
  *	"claim":"ORDER"}   {"gate_epoch":3}        the gate, when all was quiet
  *	{"fault":"redis-kill","begin":..,"end":..}   seconds since 1970
  *	{"counter":"leaks_found","value":0}   {"undecided_ms":13000}
+ *	{"rows":40}      as the ledger itself counts them, after all else was read
+ *	{"attempts":99}  as who asked counts them; these add up
+ *	{"gate_end":60}  so many lines of the gate came before
+ *
+ * The last three are held against what was read: a file that was cut off at the
+ * end of a line looks like a whole one.
  *
  * Times of attempts are seconds of CLOCK_MONOTONIC; start_wall ties them to
  * those of the ledger and of the faults (absent: they are the same).  A rule
@@ -92,8 +98,11 @@ struct key {
 
 struct hist {
 	bool have_sale, have_gate, have_claim_key;
-	uint32_t sale_id, stock, per_customer;
+	bool have_rows, have_attempts, have_gate_end;
+	uint32_t rows_told, attempts_told, gate_told; /* by {"rows":} .. */
+	uint32_t sale_id, stock, per_customer, epoch, gate_epoch;
 	bool stock_changed;
+	bool always_open; /* nobody may hear "not yet" or "over" */
 	uint8_t claim_key[32];
 	double undecided_s; /* 0: no rule */
 	struct names customers, keys, orders, codes, kinds;
@@ -119,6 +128,9 @@ bool hist_read(
     struct hist *hist, const char *path, struct err *err) ATTR_MUSTUSE;
 /* After the last file: sorts, and finds out which key each row is of. */
 bool hist_join(struct hist *hist, struct err *err) ATTR_MUSTUSE;
+/* Is it all there, and is there anything to judge?  What is not given here
+ * cannot be judged, and would pass. */
+bool hist_complete(const struct hist *hist, struct err *err) ATTR_MUSTUSE;
 void hist_free(struct hist *hist);
 
 /* ---- the rules ---- */
@@ -127,6 +139,7 @@ void hist_free(struct hist *hist);
 
 struct verdicts {
 	uint64_t violations[RULES];
+	uint64_t judged[RULES]; /* what each rule looked at */
 	unsigned shown; /* of each rule, on standard output */
 };
 void hist_judge(const struct hist *hist, struct verdicts *verdicts);

@@ -166,7 +166,7 @@ static json_t *recoveries(const struct hist *hist)
 
 void hist_figures(const struct hist *hist, const struct verdicts *verdicts)
 {
-	json_t *rules = json_object(), *o;
+	json_t *rules = json_object(), *judged = json_object(), *o;
 	json_int_t sold = 0, violations = 0;
 	double share_503;
 	json_t *said = answers(hist, &share_503);
@@ -176,18 +176,19 @@ void hist_figures(const struct hist *hist, const struct verdicts *verdicts)
 
 		violations += (json_int_t)verdicts->violations[rule];
 		snprintf(name, sizeof(name), "C%d", rule);
+		count(judged, name, (json_int_t)verdicts->judged[rule]);
 		if (verdicts->violations[rule] > 0)
 			count(rules, name,
 			    (json_int_t)verdicts->violations[rule]);
 	}
 	for (size_t i = 0; i < hist->row.n; i++)
 		sold += hist->row.at[i].status == ROW_SOLD;
-	o = json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I, s:o}",
+	o = json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I, s:o, s:o}",
 	    "attempts", (json_int_t)hist->attempt.n, "keys",
 	    (json_int_t)hist->keys.n, "stock", (json_int_t)hist->stock, "sold",
 	    sold, "share_503", share_503, "answers", said, "doubts",
 	    doubts(hist), "faults", recoveries(hist), "violations", violations,
-	    "rules", rules);
+	    "rules", rules, "judged", judged);
 	if (o == NULL || json_dumpf(o, stdout, JSON_COMPACT) != 0)
 		abort();
 	putchar('\n');

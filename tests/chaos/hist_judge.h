@@ -20,6 +20,12 @@ struct judge {
 	uint32_t nsold;
 };
 
+/* A rule looks at something. */
+static inline void judged(struct judge *judge, int rule, size_t n)
+{
+	judge->verdicts->judged[rule] += n;
+}
+
 /* Counts a violation of a rule, and prints the first ones. */
 void convict(struct judge *judge, int rule, const char *format, ...)
     ATTR_PRINTF(3, 4);

@@ -179,6 +179,8 @@ static bool take_sale(struct hist *hist, const json_t *line)
 	hist->sale_id = count_of(line, "id");
 	hist->stock = count_of(line, "stock");
 	hist->per_customer = count_of(line, "per_customer");
+	hist->epoch = count_of(line, "epoch");
+	hist->always_open = json_is_true(json_object_get(line, "always_open"));
 	hist->stock_changed =
 	    json_is_true(json_object_get(line, "stock_changed"));
 	hist->have_claim_key = key != NULL;
@@ -266,8 +268,34 @@ static bool take_fault(struct hist *hist, const json_t *line)
 	return true;
 }
 
+static bool take_count(
+    const json_t *line, const char *name, bool *have, uint32_t *sum)
+{
+	if (!json_is_integer(json_object_get(line, name)))
+		return false;
+	*have = true;
+	*sum += count_of(line, name);
+	return true;
+}
+
+static bool take_gate(struct hist *hist, const json_t *line)
+{
+	hist->have_gate = true;
+	hist->gate_epoch = count_of(line, "gate_epoch");
+	return true;
+}
+
 static bool take(struct hist *hist, const json_t *line)
 {
+	if (has(line, "rows"))
+		return take_count(
+		    line, "rows", &hist->have_rows, &hist->rows_told);
+	if (has(line, "attempts"))
+		return take_count(line, "attempts", &hist->have_attempts,
+		    &hist->attempts_told);
+	if (has(line, "gate_end"))
+		return take_count(
+		    line, "gate_end", &hist->have_gate_end, &hist->gate_told);
 	if (has(line, "start"))
 		return take_attempt(hist, line);
 	if (has(line, "stock"))
@@ -285,7 +313,7 @@ static bool take(struct hist *hist, const json_t *line)
 	if (text_of(line, "status") != NULL)
 		return take_row(hist, line);
 	if (has(line, "gate_epoch"))
-		return hist->have_gate = true;
+		return take_gate(hist, line);
 	if (has(line, "free"))
 		*LIST_ADD(&hist->free) = count_of(line, "free");
 	else if (has(line, "lease"))
@@ -321,6 +349,11 @@ bool hist_read(struct hist *hist, const char *path, struct err *err)
 		json_decref(line);
 	}
 	free(text);
+	/* What cannot be read is not the end of it. */
+	if (good && ferror(file)) {
+		err_set_errno(err, "%s, line %zu", path, number + 1);
+		good = false;
+	}
 	if (file != stdin)
 		fclose(file);
 	return good;
@@ -375,12 +408,38 @@ static bool key_claims(struct hist *hist, uint32_t k)
 	return true;
 }
 
+/* Was something cut off? */
+static bool counts_agree(const struct hist *hist, struct err *err)
+{
+	const struct {
+		const char *what;
+		bool told;
+		size_t count, read;
+	} parts[] = {
+	    {"rows", hist->have_rows, hist->rows_told, hist->row.n},
+	    {"attempts", hist->have_attempts, hist->attempts_told,
+		hist->attempt.n},
+	    {"lines of the gate", hist->have_gate_end, hist->gate_told,
+		hist->free.n + hist->lease.n + hist->slot.n},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (parts[i].told && parts[i].count != parts[i].read) {
+			err_set(err, 0, "%zu %s are here, there were %zu",
+			    parts[i].read, parts[i].what, parts[i].count);
+			return false;
+		}
+	return true;
+}
+
 bool hist_join(struct hist *hist, struct err *err)
 {
 	if (!hist->have_sale) {
 		err_set(err, 0, "no line tells of the sale");
 		return false;
 	}
+	if (!counts_agree(hist, err))
+		return false;
 	keys_index(hist);
 	while (hist->row_of.n < hist->orders.n)
 		*LIST_ADD(&hist->row_of) = NONE;

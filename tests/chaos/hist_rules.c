@@ -35,6 +35,8 @@ static void judge_row(
 	uint32_t held = ++judge->sold_of_customer[row->customer];
 
 	judge->nsold++;
+	judged(judge, 1, 1);
+	judged(judge, 2, 1);
 	if (row->unit < 1 || row->unit > hist->stock)
 		convict(judge, 1, "order %s is for unit %u of %u",
 		    order_text(hist, row->order), row->unit, hist->stock);
@@ -83,9 +85,11 @@ static void judge_sold_out(struct judge *judge)
 		const struct attempt *a = &hist->attempt.at[i];
 
 		if (!a->get && a->status == 409 &&
-		    code_is(hist, a, "sold-out") &&
-		    (said == NULL || a->end < said->end))
-			said = a;
+		    code_is(hist, a, "sold-out")) {
+			judged(judge, 6, 1);
+			if (said == NULL || a->end < said->end)
+				said = a;
+		}
 	}
 	if (said == NULL)
 		return;
@@ -125,6 +129,7 @@ static void judge_units(struct judge *judge)
 
 	if (freely == NULL)
 		abort();
+	judged(judge, 7, hist->stock);
 	for (size_t i = 0; i < hist->free.n; i++) {
 		uint32_t unit = hist->free.at[i];
 
@@ -176,17 +181,27 @@ static void judge_slots(struct judge *judge)
 
 /* ---- C8: nothing is in doubt for long ---- */
 
-/* How much of from .. to was an outage. */
+/* How much of from .. to was an outage.  Two at once are one: each step goes to
+ * the end of the furthest that has begun, or to the beginning of the next. */
 static double outage_s(const struct hist *hist, double from, double to)
 {
-	double sum = 0;
+	double sum = 0, at = from;
 
-	for (size_t i = 0; i < hist->fault.n; i++) {
-		const struct fault *fault = &hist->fault.at[i];
-		double a = fault->begin > from ? fault->begin : from;
-		double b = fault->end < to ? fault->end : to;
+	while (at < to) {
+		double until = at, next = to;
 
-		sum += b > a ? b - a : 0;
+		for (size_t i = 0; i < hist->fault.n; i++) {
+			const struct fault *fault = &hist->fault.at[i];
+
+			if (fault->begin <= at && fault->end > until)
+				until = fault->end;
+			if (fault->begin > at && fault->begin < next)
+				next = fault->begin;
+		}
+		if (until > to)
+			until = to;
+		sum += until - at;
+		at = until > at ? until : next;
 	}
 	return sum;
 }
@@ -208,6 +223,7 @@ static void judge_void(struct judge *judge, const struct row *row)
 	}
 	if (latest < 0)
 		return;
+	judged(judge, 8, 1);
 	age = row->created - latest - outage_s(hist, latest, row->created);
 	if (age > hist->undecided_s + CLOCK_SLACK_S)
 		convict(judge, 8,
@@ -223,6 +239,7 @@ static void judge_phantom(struct judge *judge, const struct row *row)
 	const struct hist *hist = judge->hist;
 	const struct key *key;
 
+	judged(judge, 9, 1);
 	if (row->key == NONE || hist->key.at[row->key].n == 0) {
 		convict(judge, 9, "nobody asked for order %s of %s",
 		    order_text(hist, row->order),
@@ -238,26 +255,28 @@ static void judge_phantom(struct judge *judge, const struct row *row)
 
 /* ---- C10: counters ---- */
 
-static bool counter_allowed(const struct hist *hist, const char *name)
+static bool redis_lost(const struct hist *hist)
 {
-	bool lost = false;
-
 	for (size_t i = 0; i < hist->counter.n; i++)
-		lost |= strcmp(hist->counter.at[i].name, "redis_lost") == 0 &&
-			hist->counter.at[i].value > 0;
-	return strcmp(name, "redis_lost") == 0 || lost;
+		if (strcmp(hist->counter.at[i].name, "redis_lost") == 0 &&
+		    hist->counter.at[i].value > 0)
+			return true;
+	return false;
 }
 
 static void judge_counters(struct judge *judge)
 {
 	const struct hist *hist = judge->hist;
 
-	for (size_t i = 0; i < hist->counter.n; i++)
-		if (hist->counter.at[i].value > 0 &&
-		    !counter_allowed(hist, hist->counter.at[i].name))
+	if (redis_lost(hist))
+		return;
+	for (size_t i = 0; i < hist->counter.n; i++) {
+		judged(judge, 10, 1);
+		if (hist->counter.at[i].value > 0)
 			convict(judge, 10, "%s is %.0f, and Redis lost nothing",
 			    hist->counter.at[i].name,
 			    hist->counter.at[i].value);
+	}
 }
 
 /* ---- all of them ---- */

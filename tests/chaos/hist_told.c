@@ -6,18 +6,43 @@
 
 #include <stdlib.h>
 
+static bool code_among(const struct hist *hist, const struct attempt *a,
+    const char *const *codes, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (code_is(hist, a, codes[i]))
+			return true;
+	return false;
+}
+
+static bool is_no(const struct attempt *a)
+{
+	return !a->get && a->status >= 400 && a->status <= 499;
+}
+
 /* What nobody may hear and then find himself the owner. */
 static bool told_no(const struct hist *hist, const struct attempt *a)
 {
 	static const char *const final[] = {"sold-out", "limit-reached",
 	    "key-spent", "key-reused", "sale-ended"};
 
-	if (a->get || a->status < 400 || a->status > 499)
-		return false;
-	for (size_t i = 0; i < ARRAY_LEN(final); i++)
-		if (code_is(hist, a, final[i]))
-			return true;
-	return false;
+	return is_no(a) && code_among(hist, a, final, ARRAY_LEN(final));
+}
+
+/* An answer that somebody who buys by the rules may get.  A 404, say, is a no
+ * like any other to him: what is not known here is not passed over. */
+static bool may_be_told(const struct hist *hist, const struct attempt *a)
+{
+	static const char *const not_final[] = {"in-progress", "rate-limited"};
+	static const char *const not_open[] = {"sale-not-open", "sale-ended"};
+
+	if (is_no(a) && code_among(hist, a, not_open, ARRAY_LEN(not_open)))
+		return !hist->always_open;
+	if (is_no(a))
+		return told_no(hist, a) ||
+		       code_among(hist, a, not_final, ARRAY_LEN(not_final));
+	return a->get || a->status == 0 || a->status == 200 ||
+	       a->status == 201 || a->status == 202 || a->status >= 500;
 }
 
 /* ---- C3, C4, C5, C11: what shoppers were told ---- */
@@ -28,6 +53,8 @@ static void judge_yes(struct judge *judge, const struct attempt *a)
 	const struct row *row = row_of(hist, a->order);
 	const char *who = customer_text(hist, hist->key.at[a->key].customer);
 
+	judged(judge, 3, 1);
+	judged(judge, 5, 1);
 	if (row == NULL || row->status == ROW_VOID)
 		convict(judge, 3, "%s was told of order %s, which %s", who,
 		    order_text(hist, a->order),
@@ -71,6 +98,7 @@ static void judge_no(struct judge *judge, const struct by_customer *by,
 	const char *code = hist->codes.text[a->code];
 	uint32_t from = by->from[customer], to = by->from[customer + 1];
 
+	judged(judge, 4, 1);
 	if (a->status == 422) {
 		convict(judge, 4,
 		    "%s, who never changed his request, was told "
@@ -118,10 +146,17 @@ static void judge_key(
 		if (a->end < first_yes_end && !cancelled)
 			first_yes_end = a->end;
 	}
-	for (uint32_t i = key->first; i < key->first + key->n; i++)
-		if (told_no(hist, &hist->attempt.at[i]))
-			judge_no(judge, by, key, &hist->attempt.at[i],
-			    first_yes_end);
+	for (uint32_t i = key->first; i < key->first + key->n; i++) {
+		const struct attempt *a = &hist->attempt.at[i];
+
+		if (told_no(hist, a))
+			judge_no(judge, by, key, a, first_yes_end);
+		if (!may_be_told(hist, a))
+			convict(judge, 4,
+			    "%s was told %d %s, which nobody may hear",
+			    customer_text(hist, key->customer), a->status,
+			    hist->codes.text[a->code]);
+	}
 }
 
 static void rows_by_customer(const struct hist *hist, struct by_customer *by)
@@ -192,7 +227,8 @@ void judge_readings(struct judge *judge)
 
 		if (!a->get || a->order == NONE || yes[a->order] > a->start)
 			continue;
-		if (a->status == 404 || a->status == 202)
+		judged(judge, 11, 1);
+		if (a->status != 0 && a->status != 200 && a->status < 500)
 			convict(judge, 11,
 			    "order %s was told of, and then read "
 			    "as %d",

@@ -36,6 +36,41 @@ refused '{"stock":3}
 "$checker" "$work/none" >/dev/null 2>&1
 is $? 65 "a missing file is refused"
 
+# What is cut off, at the end of a line too, or was never written, is no history:
+# its rules would find nothing.
+whole=$top_srcdir/tests/chaos/histories/good-complete.ndjson
+complete() { # SED-EXPRESSION NAME
+	sed "$1" "$whole" >"$work/torn"
+	"$checker" -c "$work/torn" >"$work/torn.out" 2>&1
+	is $? 65 "$2: $(head -1 "$work/torn.out")"
+}
+"$checker" -c "$whole" >/dev/null 2>&1
+is $? 0 "a complete history is one"
+complete '/"status":"sold"/d' "a ledger without a row"
+complete '/"status":"\(sold\|void\)"/d' "an empty ledger"
+complete '/"rows"/d' "a ledger that nobody counted"
+complete 's/"rows":2/"rows":3/' "a ledger that grew while it was read"
+complete '/"code":"try-again"/d' "a client's log that was cut off"
+complete '/"start"/d' "a client's log that is empty"
+complete '/"attempts"/d' "a client's log that nobody counted"
+complete '/"free":3/d' "a gate that was cut off"
+complete '/"gate_end"/d' "a gate whose end is not there"
+complete '/gate_epoch/d; /"free"/d; /"slot":1,"customer":"a","claim"/d; /gate_end/d' \
+    "no gate"
+complete 's/"gate_epoch":2/"gate_epoch":1/' "a gate of another epoch"
+complete '/undecided/d' "no bound for what is in doubt"
+complete '/claim_key/s/,"claim_key":"[0-9a-f]*"//' "no claim key"
+complete 's/"status":201/"status":503/' "a crowd that bought nothing"
+for counter in leaks_found healed out-of-bounds redis_lost; do
+	complete "/$counter/d" "no count of $counter"
+done
+# Without -c too: what was counted is held against what was read.
+sed 's/"rows":2/"rows":3/' "$whole" >"$work/torn"
+"$checker" "$work/torn" >/dev/null 2>&1
+is $? 65 "and without -c, what is counted must be there"
+"$checker" -f "$work" >/dev/null 2>&1
+is $? 65 "what cannot be read is refused"
+
 # 500,000 attempts of 50,000 customers who each ask for one of 25,000 units.
 awk 'BEGIN {
 	print "{\"stock\":25000,\"per_customer\":1}"

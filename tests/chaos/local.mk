@@ -17,15 +17,16 @@ check_PROGRAMS += %reldir%/check-history
 %canon_reldir%_check_history_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests \
 	$(JANSSON_CFLAGS)
 %canon_reldir%_check_history_SOURCES = %reldir%/check-history.c \
-	%reldir%/hist.h %reldir%/hist_read.c %reldir%/hist_rules.c \
+	%reldir%/hist.h %reldir%/hist_read.c %reldir%/hist_complete.c \
+	%reldir%/hist_rules.c \
 	%reldir%/hist_told.c %reldir%/hist_judge.h \
 	%reldir%/hist_figures.c
 %canon_reldir%_check_history_LDADD = libsale.a libbase.a $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS)
-dist_check_SCRIPTS += %reldir%/histories.sh
-TESTS += %reldir%/histories.sh
+dist_check_SCRIPTS += %reldir%/histories.sh %reldir%/holes.sh
+TESTS += %reldir%/histories.sh %reldir%/holes.sh
 EXTRA_DIST += %reldir%/histories
-tests/chaos/histories.log: tests/chaos/check-history
+tests/chaos/histories.log tests/chaos/holes.log: tests/chaos/check-history
 
 # Not linked to anything: preloaded.  No sanitizers, which must come first.
 libflaky = tests/chaos/libflaky.so
@@ -36,7 +37,8 @@ $(libflaky): %reldir%/flaky.c
 CLEANFILES += $(libflaky)
 dist_check_SCRIPTS += %reldir%/flaky.sh %reldir%/chaos.it
 TESTS += %reldir%/flaky.sh %reldir%/chaos.it
-EXTRA_DIST += %reldir%/flaky.c %reldir%/nemesis.sh %reldir%/run \
+EXTRA_DIST += %reldir%/flaky.c %reldir%/nemesis.sh %reldir%/dump.sh \
+	%reldir%/verdict.sh %reldir%/run \
 	%reldir%/campaign %reldir%/README.md
 chaos_programs = tests/chaos/faultd tests/chaos/check-history \
 	tests/lib/fcgi-get $(libflaky)

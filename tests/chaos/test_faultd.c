@@ -411,6 +411,30 @@ START_TEST(test_holds_a_request_whose_client_has_left)
 }
 END_TEST
 
+START_TEST(test_releases_what_is_held)
+{
+	struct pair p;
+
+	start(_i == 1);
+	p = joined(0);
+	ck_assert_int_eq(tell("f hold 1 1 3600000 INSERT"), 0);
+	say(p.client, "the INSERT");
+	hears_nothing(p.server);
+	say(p.client, " and more"); /* nothing overtakes */
+	close(p.client);
+	hears_nothing(p.server);
+	ck_assert_int_eq(tell("f release"), 0);
+	hears(p.server, "the INSERT and more");
+	ck_assert_uint_eq(stat_of("\"holding\""), 0);
+	/* Until the backend has hung up, it may be at it. */
+	ck_assert_uint_eq(stat_of("\"open\""), 1);
+	close(p.server);
+	while (stat_of("\"open\"") != 0)
+		usleep(1000);
+	stop();
+}
+END_TEST
+
 START_TEST(test_swaps_the_backend)
 {
 	struct pair p;
@@ -515,6 +539,7 @@ TESTS_MAIN("faultd", UNIT_TABLE("passes both ways", test_passes_both_ways, 2),
     UNIT_TABLE("swallows a reply", test_swallows_the_second_matching_reply, 2),
     UNIT_TABLE(
 	"holds a request", test_holds_a_request_whose_client_has_left, 2),
+    UNIT_TABLE("releases what is held", test_releases_what_is_held, 2),
     UNIT("swaps the backend", test_swaps_the_backend),
     UNIT("@insert", test_knows_the_execute_of_the_insert),
     UNIT("bad commands", test_refuses_commands_that_make_no_sense))

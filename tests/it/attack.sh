@@ -291,6 +291,100 @@ insert_waits() { # HITS-BEFORE
 		WHERE trx_state = 'LOCK WAIT'")" -ge 1 ]
 }
 
+# MariaDB shows a commit before it is on disk, and dies: nobody was told of it.
+scenario_held() {
+	sale_new held 2 || diag "sale_new failed"
+	mariadb_stop "$it_dir"
+	(
+		HELD_FILE=$it_dir/hold LD_PRELOAD=$top_builddir/tests/lib/libheld.so
+		export HELD_FILE LD_PRELOAD
+		mariadb_start "$it_dir" --innodb-stats-auto-recalc=OFF
+	)
+	is "$(ask_until_final a ann held k 20)" 201 "held: one is sold"
+	: >"$it_dir/hold"
+	buy_later b bob held k
+	ok "held: the next one is committed" wait_for 20 sold_are held 2
+	is "$(buy_as c bob held k)" 503 "held: and nobody hears of it, who asks with its key"
+	is "$(buy_as c bob held k2)" 503 "held: ... or another"
+	wait_for 60 has_answer b
+	is "$(cat "$it_dir/b.code")" 503 "held: ... or bought it"
+	server_kill "$it_dir" mysql
+	rm -f "$it_dir/hold"
+	mariadb_start "$it_dir"
+	is "$(sold held)" 1 "held: for it is gone"
+	is "$(ask_until_final b bob held k 20 | cut -c1)" 2 "held: the same key buys"
+	is "$(sold held)" 2 "held: once"
+	ok "held: every unit has one home" sound held
+}
+sold_are() { # SLUG N
+	[ "$(sold "$1")" = "$2" ]
+}
+
+# ---- accepted orders (mode queue, sweep) -------------------------------------------
+
+# The settler dies with the batch in its hands: what was accepted is written.
+scenario_acked() {
+	sale_new acked 2 --mode queue || diag "sale_new failed"
+	fp arm before_batch=kill@1x1
+	is "$(buy_as a ann acked k)" 202 "acked: an order is accepted"
+	ok "acked: its settler dies before it is written" wait_for 20 has_fired before_batch
+	fp off
+	ok "acked: the next one writes it" wait_for $((10 + SLOW)) sold_are acked 1
+	is "$(ask_until_final a ann acked k 20)" 200 "acked: the same key hears of it"
+	ok "acked: nothing waits" wait_for 20 none_waits acked
+	ok "acked: every unit has one home" sound acked
+}
+
+# The gate gives a unit out that it has forgotten to be sold: a row is in the way.
+scenario_blind() {
+	sale_new blind 1 --mode queue || diag "sale_new failed"
+	is "$(buy_as a ann blind k)" 202 "blind: the unit is accepted"
+	first=$(order_of a)
+	ok "blind: and written" wait_for $((10 + SLOW)) sold_are blind 1
+	ok "blind: nothing waits" wait_for 20 none_waits blind
+	it_id=$(sql "SELECT id FROM sales WHERE slug = 'blind'")
+	redis DEL "{fg:$it_id}:1:slot" >/dev/null
+	redis RPUSH "{fg:$it_id}:1:free" 1 >/dev/null
+	is "$(buy_as b bob blind k)" 202 "blind: the gate has forgotten it, and gives it out"
+	ok "blind: nothing waits any more" wait_for $((10 + SLOW)) none_waits blind
+	is "$(sql "SELECT GROUP_CONCAT(customer, ' ', status ORDER BY customer) FROM orders o
+	    JOIN sales s ON s.id = o.sale_id WHERE s.slug = 'blind'")" "ann sold,bob void" \
+	    "blind: which is decided, and void"
+	is "$(ask_until_final b bob blind k 20):$(code_of b)" 409:sold-out \
+	    "blind: as who was accepted hears"
+	is "$(ask_until_final a ann blind k 20):$(order_of a)" "200:$first" \
+	    "blind: its owner hears of his order"
+	ok "blind: every unit has one home" sound blind
+}
+
+# The gate's head is gone, and with it its epoch; what was accepted is there.
+scenario_carried() {
+	sale_new carried 3 --mode sweep || diag "sale_new failed"
+	is "$(buy_as a ann carried k)" 202 "carried: an order waits"
+	head_lose carried
+	ok "carried: the gate is made anew" wait_for $((20 + SLOW)) epoch_is carried 2
+	is "$(ask_until_final a ann carried k 20):$(waiting_are carried)" 202:1 \
+	    "carried: it waits still"
+	is "$(ctl --json sale show carried | jq .gate.free)" 2 "carried: with its unit"
+	ok "carried: a sweep" ctl sweep carried
+	is "$(ask_until_final a ann carried k 20)" 200 "carried: has written it"
+	is "$(sold carried)" 1 "carried: once"
+	ok "carried: every unit has one home" sound carried
+}
+head_lose() { # SALE
+	it_id=$(sql "SELECT id FROM sales WHERE slug = '$1'")
+	redis DEL "{fg:$it_id}:meta" >/dev/null
+}
+epoch_is() { # SLUG N
+	[ "$(ctl --json sale show "$1" | jq .gate.epoch)" = "$2" ]
+}
+waiting_are() { # SLUG
+	ctl --json sale show "$1" | jq .gate.waiting
+}
+none_waits() { # SLUG
+	[ "$(waiting_are "$1")" = 0 ]
+}
+
 # Workers and keeper die at random places, by SEED, all through a rush.
 scenario_storm() {
 	: "${STORM_UNITS:=60}" "${STORM_KILLS:=30}" "${STORM_CHANCE:=0.02}"

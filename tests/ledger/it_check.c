@@ -79,6 +79,8 @@ START_TEST(test_install_again_and_again)
 	ck_assert_ptr_nonnull(strstr(version, "MariaDB"));
 	ck_assert_int_eq(it_number(root, "SELECT COUNT(*) FROM schema_version"),
 	    (int64_t)files);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	end(ledger);
 }
 END_TEST
@@ -92,9 +94,12 @@ START_TEST(test_install_finishes_what_was_begun)
 	it_sql(root, "DROP TABLE schema_version");
 	it_sql(root, "DROP TABLE orders");
 	it_sql(root, "DROP TABLE dead_letters");
+	it_sql(root, "DELETE FROM barrier WHERE id > 7");
 	ck_done(ledger_schema_version(ledger, &have, &why));
 	ck_assert_uint_eq(have, 0);
 	schema_apply(ledger);
+	ck_assert_int_eq(
+	    it_number(root, "SELECT COUNT(*) FROM barrier"), BARRIER_ROWS);
 	ck_done(ledger_check(ledger, SOON, version, &why));
 	end(ledger);
 }
@@ -198,6 +203,9 @@ static const struct spoiled_case {
 	"UNIQUE (sale_id, customer, slot)"},
     {"ALTER TABLE orders ENGINE=MyISAM", "orders is not InnoDB"},
     {"ALTER TABLE sales ENGINE=Aria", "sales is not InnoDB"},
+    {"ALTER TABLE barrier ENGINE=MEMORY", "barrier is not InnoDB"},
+    {"DELETE FROM schema_version WHERE version > 1",
+	"flashgatectl schema upgrade"},
     {"ALTER TABLE orders MODIFY customer VARCHAR(64) NULL",
 	"orders.customer is not VARBINARY"},
     {"ALTER TABLE dead_letters ENGINE=Aria", "dead_letters is not InnoDB"},
@@ -364,6 +372,8 @@ static const struct grant_case {
 } denied[] = {
     {"fg_app", "change-me-1", "UPDATE orders SET status = 'cancelled'"},
     {"fg_app", "change-me-1", "DELETE FROM orders"},
+    {"fg_app", "change-me-1", "DELETE FROM barrier"},
+    {"fg_app", "change-me-1", "UPDATE barrier SET id = 70"},
     {"fg_app", "change-me-1", "UPDATE sales SET stock = 1"},
     {"fg_app", "change-me-1", "UPDATE sales SET state = 'open'"},
     {"fg_app", "change-me-1", "INSERT INTO audit VALUES ()"},

@@ -22,6 +22,7 @@ check_PROGRAMS += %reldir%/it_ledger
 	%reldir%/it_batch_fault.c \
 	%reldir%/it_batch_wait.c \
 	%reldir%/it_check.c \
+	%reldir%/it_durable.c \
 	%reldir%/it_fault.c \
 	%reldir%/it_letters.c \
 	%reldir%/it_letters_admin.c \
@@ -30,6 +31,7 @@ check_PROGRAMS += %reldir%/it_ledger
 	%reldir%/it_wait.c \
 	%reldir%/proxy.c %reldir%/proxy.h
 %canon_reldir%_it_ledger_LDADD = $(ledger_test_libs)
+tests/ledger/ledger.log: $(libheld)
 dist_check_SCRIPTS += %reldir%/ledger.it
 TESTS += %reldir%/ledger.it
 

@@ -157,8 +157,17 @@ void rig_signal(const struct rig *rig, int number)
 	ck_assert_int_eq(kill(rig->master, number), 0);
 }
 
+pid_t rig_pid(const struct rig *rig, int i)
+{
+	/* A child counts itself, and then says who it is. */
+	RIG_AWAIT(RIG_GET(rig->stage->pids[i]) > 0);
+	return RIG_GET(rig->stage->pids[i]);
+}
+
 bool rig_alive(pid_t pid)
 {
+	if (pid <= 0)
+		return false;
 	/* An orphan's end is ours to see. */
 	(void)waitpid(pid, NULL, WNOHANG);
 	return kill(pid, 0) == 0;

@@ -144,6 +144,10 @@ void rig_helper_tell(char word[32]);
 /* True when the other side has closed. */
 bool rig_is_closed(int fd);
 
+/* The child that was born as number `i`, which is or was there: never 0, to
+ * which a kill() would end ourselves. */
+pid_t rig_pid(const struct rig *rig, int i);
+/* False for one that has not said who it is yet. */
 bool rig_alive(pid_t pid);
 /* Lines of a file with `text` in them. */
 unsigned rig_lines(const char *path, const char *text);

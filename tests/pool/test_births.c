@@ -57,7 +57,7 @@ START_TEST(test_kill_loses_only_its_own_request)
 		waiting[i] = rig_connect(&rig);
 		rig_send(waiting[i], "pid");
 	}
-	victim = RIG_GET(rig.stage->pids[0]);
+	victim = rig_pid(&rig, 0);
 	ck_assert_int_eq(kill(victim, SIGKILL), 0);
 	ck_assert(!rig_receive(held, &answer));
 	close(held);

@@ -119,11 +119,10 @@ START_TEST(test_stuck_worker_is_killed_after_the_grace)
 	RIG_AWAIT(rig_lines(rig.log, "killing") == 1);
 	ck_assert_int_ge(mono_ns() - since_ns, 400 * NS_PER_MS);
 	/* It says whom: one of the two. */
-	snprintf(text, sizeof(text), "killing %ld\n",
-	    (long)RIG_GET(rig.stage->pids[0]));
+	snprintf(text, sizeof(text), "killing %ld\n", (long)rig_pid(&rig, 0));
 	if (rig_lines(rig.log, text) == 0)
 		snprintf(text, sizeof(text), "killing %ld\n",
-		    (long)RIG_GET(rig.stage->pids[1]));
+		    (long)rig_pid(&rig, 1));
 	ck_assert_uint_eq(rig_lines(rig.log, text), 1);
 	close(fd);
 	ck_assert_int_eq(rig_end(&rig), 0);

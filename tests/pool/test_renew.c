@@ -78,7 +78,7 @@ START_TEST(test_the_old_ones_serve_until_the_new_ones_are_ready)
 	busy = rig_connect(&rig);
 	rig_send(busy, "hold");
 	RIG_AWAIT(RIG_GET(rig.stage->held) == 1);
-	ck_assert_int_eq(kill(RIG_GET(rig.stage->pids[1]), SIGKILL), 0);
+	ck_assert_int_eq(kill(rig_pid(&rig, 1), SIGKILL), 0);
 	RIG_AWAIT(RIG_GET(rig.stage->ended) == 1);
 	ck_assert(RIG_GET(rig.stage->failed));
 	ck_assert(!rig_reload(&rig));
@@ -251,7 +251,7 @@ START_TEST(test_failed_reload_leaves_everything_as_it_was)
 	RIG_AWAIT(RIG_GET(rig.stage->drops) ==
 		  (refusals[_i].make == RIG_MAKE_FAILS ? 0 : 1));
 	for (int i = 2; i < RIG_GET(rig.stage->births); i++)
-		RIG_AWAIT(!rig_alive(RIG_GET(rig.stage->pids[i])));
+		RIG_AWAIT(!rig_alive(rig_pid(&rig, i)));
 	/* And the next one, with nothing wrong, works. */
 	if (refusals[_i].bound_ms == 0) {
 		RIG_SET(rig.stage->how_to_make, RIG_MAKE_OK);

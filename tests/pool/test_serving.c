@@ -133,7 +133,7 @@ START_TEST(test_a_child_has_only_what_it_needs)
 	 * who do.  The worker closes its last
 	 * connection after the answer, so it is awaited. */
 	for (int i = 0; i < 2; i++) {
-		pid_t pid = RIG_GET(rig.stage->pids[i]);
+		pid_t pid = rig_pid(&rig, i);
 		unsigned less = pid == worker ? 2 : 5;
 
 		RIG_AWAIT(rig_descriptors(pid) == master - less);
@@ -395,7 +395,7 @@ START_TEST(test_out_of_descriptors)
 		rig_send(fds[i], "pid");
 	}
 	RIG_AWAIT(rig_lines(rig.log, "cannot accept: Too many open files"));
-	pid = RIG_GET(rig.stage->pids[0]);
+	pid = rig_pid(&rig, 0);
 	/* The backlog is not empty, and yet nobody runs in circles. */
 	used_ns = rig_cpu_ns(pid);
 	start_ns = mono_ns();

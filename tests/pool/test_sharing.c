@@ -176,7 +176,7 @@ START_TEST(test_kept_connections_outlive_their_child)
 	connect_all(&rig, fds, pids);
 	silent = rig_connect(&rig);
 	for (int i = 0; i < 2; i++) {
-		gone[i] = RIG_GET(rig.stage->pids[i]);
+		gone[i] = rig_pid(&rig, i);
 		ck_assert_int_eq(kill(gone[i], SIGNALS_RETIRE_NUMBER), 0);
 		/* Also amid the change. */
 		for (int k = 0; k < CONNS; k++)

@@ -566,6 +566,68 @@ START_TEST(test_table)
 }
 END_TEST
 
+/* A ledger that answers late: before or after it looked at its clock. */
+struct late {
+	struct world *w;
+	int64_t before_ms, after_ms;
+};
+
+static enum outcome late_sales(void *ctx, int64_t deadline_ns,
+    struct sale *sales, size_t max, size_t *n, struct wall *now,
+    struct err *err)
+{
+	struct late *late = ctx;
+	enum outcome out;
+
+	world_advance(late->w, late->before_ms);
+	out = late->w->ledger.sales(
+	    late->w->ledger.ctx, deadline_ns, sales, max, n, now, err);
+	world_advance(late->w, late->after_ms);
+	return out;
+}
+
+/* How far the table's clock is off after a refresh. */
+static int64_t table_error_us(struct sale_table *table, struct late *late)
+{
+	struct ledger_port port = {.ctx = late, .sales = late_sales};
+	struct sale_table_head head;
+	struct err err;
+
+	ck_assert_int_eq(
+	    sale_table_refresh(table, &port, &late->w->clock, INT64_MAX, &err),
+	    OUT_DONE);
+	ck_assert(sale_table_head_read(table, &head));
+	return sale_table_now(&head, &late->w->clock).us - late->w->wall_us;
+}
+
+/* Found by the campaign: a keeper that was stopped between the ledger's answer
+ * and its own look at the clock dated orders seconds before they were asked for. */
+START_TEST(test_table_clock)
+{
+	static struct sale_table table;
+	struct world w;
+	struct late late = {.w = &w};
+
+	sale_table_init(&table);
+	world_init(&w, 5, 1);
+	/* The first reading is all there is: half of it is the error. */
+	late.after_ms = 4000;
+	ck_assert_int_eq(table_error_us(&table, &late), -2000 * 1000);
+	late.after_ms = 20;
+	late.before_ms = 60;
+	ck_assert_int_eq(table_error_us(&table, &late), 20 * 1000);
+	late.before_ms = late.after_ms = 0;
+	ck_assert_int_eq(table_error_us(&table, &late), 0);
+	/* From now on a late one changes nothing. */
+	late.after_ms = 4000;
+	ck_assert_int_eq(table_error_us(&table, &late), 0);
+	late.before_ms = 4000;
+	late.after_ms = 0;
+	ck_assert_int_eq(table_error_us(&table, &late), 0);
+	world_fini(&w);
+}
+END_TEST
+
 TESTS_MAIN("sale", UNIT("slugs", test_slugs), UNIT("customers", test_customers),
     UNIT("phases", test_phases), UNIT("names", test_names_round_trip),
     UNIT("claim-ids", test_claim_ids_differ),
@@ -581,4 +643,4 @@ TESTS_MAIN("sale", UNIT("slugs", test_slugs), UNIT("customers", test_customers),
     UNIT("rebuild-closed", test_rebuild_of_a_sale_that_was_closed),
     UNIT("audit", test_audit_finds),
     UNIT("audit-leased-twice", test_audit_finds_a_unit_leased_twice),
-    UNIT("table", test_table))
+    UNIT("table", test_table), UNIT("table-clock", test_table_clock))
