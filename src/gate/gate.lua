@@ -64,9 +64,21 @@ end
 
 -- Which run of the server this is: a restarted one, or a replica that took over,
 -- has another.  '' for a user without the right to INFO.
+-- Asked once: it is the same for as long as this library is in memory.
+local this_run = ''
 local function run_id()
-	local info = redis.pcall('INFO', 'server')
-	return type(info) == 'string' and info:match('run_id:(%x+)') or ''
+	if this_run == '' then
+		local info = redis.pcall('INFO', 'server')
+		this_run = type(info) == 'string' and
+			info:match('run_id:(%x+)') or ''
+	end
+	return this_run
+end
+
+-- Is this another run of the server than the one that published the gate?
+local function is_other_run(published_by)
+	local run = run_id()
+	return (published_by or '') ~= '' and run ~= '' and published_by ~= run
 end
 
 -- The meta of `epoch`, or nil and the answer that says why not.  A meta that
@@ -221,8 +233,16 @@ local function known(keys, epoch, customer, chain, n)
 	return nil, holders
 end
 
+-- May this generation have forgotten whose a unit is?  Then an order that waits may
+-- be for a unit that is sold to somebody whom it does not know any more.
+local function may_have_forgotten(keys)
+	local m = redis.call('HMGET', keys[META], 'forgot', 'run_id')
+	return (number_of(m[1]) or 0) > 0 or is_other_run(m[2])
+end
+
 -- A vacant slot, if there is a unit for it, and how many of `holders` are held; or
--- nil and LIMIT | SOFT held 0 | GONE held units waiting
+-- nil and LIMIT | SOFT held 0 | GONE held units waiting.  What waits counts as sold
+-- while it is certain that the rest is.
 local function room(keys, meta, holders)
 	local vacant, held = nil, 0
 	for n = 1, meta.limit do
@@ -243,6 +263,9 @@ local function room(keys, meta, holders)
 		return nil, {'SOFT', held, 0}
 	end
 	local waiting = redis.call('XLEN', keys[QUEUE])
+	if waiting > 0 and may_have_forgotten(keys) then
+		return nil, {'SOFT', held, 0}
+	end
 	return nil, {'GONE', held, meta.units, waiting > 0 and 1 or 0}
 end
 
@@ -363,13 +386,9 @@ local function rekey(keys, args)
 	local named = unit and redis.call('HGET', keys[SLOT], field)
 	redis.call('ZCARD', keys[LEASE])
 	redis.call('LLEN', keys[FREE])
-	redis.call('SCARD', keys[VOID])
 	local answer = known(keys, args[1], customer, {to}, SLOTS_MAX)
 	if answer and answer.err then
 		return answer
-	end
-	if not entry then
-		redis.call('SADD', keys[VOID], from)
 	end
 	if answer then
 		if unit then

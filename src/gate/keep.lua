@@ -79,9 +79,6 @@ local function gauge_read(keys, args)
 		return refusal
 	end
 	local m = redis.call('HMGET', keys[META], 'forgot', 'dropped', 'run_id')
-	local published_by, run = m[3] or '', run_id()
-	local restarted = published_by ~= '' and run ~= '' and
-		published_by ~= run
 	redis.call('HLEN', keys[REC])
 	redis.call('HLEN', keys[SLOT])
 	redis.call('SCARD', keys[VOID])
@@ -89,12 +86,14 @@ local function gauge_read(keys, args)
 	return {'OK', meta.epoch, meta.units, meta.limit,
 		redis.call('LLEN', keys[FREE]),
 		redis.call('ZCARD', keys[LEASE]),
-		number_of(m[1]) or 0, number_of(m[2]) or 0, restarted and 1 or 0,
+		number_of(m[1]) or 0, number_of(m[2]) or 0,
+		is_other_run(m[3]) and 1 or 0,
 		waiting, delivered, oldest_ms}
 end
 
 -- epoch.  OK epoch units limit free leased forgot dropped restarted waiting delivered
--- oldest_ms | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as good as lost.
+-- oldest_ms | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as
+-- good as lost.
 local function gauge(keys, args)
 	local sound, answer = pcall(gauge_read, keys, args)
 	if sound then

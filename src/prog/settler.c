@@ -170,17 +170,35 @@ static void desk_rest_more(struct desk *desk, int64_t min, int64_t max)
 		desk->pause_ms = max;
 }
 
-static void batch_failed(struct settler_child *child, struct desk *desk,
-    const struct sale *sale, enum outcome out, const struct err *err)
+/* One order that fails beside others that are written is no store that is away:
+ * those behind it need not wait longer and longer. */
+static bool some_decided(const struct settle_counts *counts)
 {
+	return counts->sold + counts->replayed + counts->voided + counts->dead >
+	       0;
+}
+
+/* Of this epoch, and read lately: only such a gauge says that nothing waits. */
+static bool gauge_speaks(const struct sale_entry *entry)
+{
+	return entry->gauge_fresh && entry->gauge.known &&
+	       entry->gauge.epoch == entry->sale.epoch;
+}
+
+static void batch_failed(struct settler_child *child, struct desk *desk,
+    const struct sale_entry *entry, enum outcome out, const struct err *err)
+{
+	bool none = gauge_speaks(entry) && entry->gauge.waiting == 0;
+
 	if (!desk->away)
 		desk->pause_ms = 0;
 	desk->away = true;
 	desk_rest_more(desk, AWAY_MIN_MS, AWAY_MAX_MS);
 	desk_rest(desk, jittered_ms(desk, desk->pause_ms));
 	stats_count(&child->stats->failures[out]);
-	log_limited(&child->away_rate, LOG_LEVEL_WARNING,
-	    "sale %s: accepted orders wait to be written: %s", sale->slug,
+	log_limited(&child->away_rate,
+	    none ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+	    "sale %s: accepted orders wait to be written: %s", entry->sale.slug,
 	    err->text);
 }
 
@@ -220,8 +238,9 @@ static void letters_tell(struct settler_child *child, const struct sale *sale,
 
 /* At most `max` orders; false when nothing more can be done now. */
 static bool batch_settle(struct settler_child *child, struct desk *desk,
-    const struct sale *sale, size_t max, struct settle_counts *counts)
+    const struct sale_entry *entry, size_t max, struct settle_counts *counts)
 {
+	const struct sale *sale = &entry->sale;
 	const struct settings *settings = child->settings;
 	const struct settler settler = {.gate = &child->gate_port,
 	    .ledger = &child->ledger_port,
@@ -236,27 +255,24 @@ static bool batch_settle(struct settler_child *child, struct desk *desk,
 	enum outcome out;
 
 	memset(counts, 0, sizeof(*counts));
-	if (!sale_table_head_read(child->table, &head))
+	if (!sale_table_head_read(child->table, &head)) {
+		desk_rest(desk, LOOK_MIN_MS);
 		return false;
+	}
 	out = sale_settle(&settler, sale, deadline_in_ms(BATCH_DEADLINE_MS),
 	    head.ledger_offset_us, &state, counts, &err);
 	counts_note(child, counts);
 	letters_tell(child, sale, counts);
+	if (some_decided(counts))
+		desk->pause_ms = 0;
 	if (out == OUT_DONE)
 		batch_done(child, desk, state, counts);
 	else
-		batch_failed(child, desk, sale, out, &err);
+		batch_failed(child, desk, entry, out, &err);
 	return out == OUT_DONE && state == SETTLE_MORE;
 }
 
 /* ---- when ------------------------------------------------------------------------------ */
-
-/* Of this epoch, and read lately: only such a gauge says that nothing waits. */
-static bool gauge_speaks(const struct sale_entry *entry)
-{
-	return entry->gauge_fresh && entry->gauge.known &&
-	       entry->gauge.epoch == entry->sale.epoch;
-}
 
 static size_t batch_max(const struct settler_child *child)
 {
@@ -318,7 +334,7 @@ static void sweep_go_on(struct settler_child *child, struct desk *desk,
 
 	if (desk->left < max)
 		max = (size_t)desk->left;
-	more = batch_settle(child, desk, &entry->sale, max, &counts);
+	more = batch_settle(child, desk, entry, max, &counts);
 	desk->written += counts.sold + counts.replayed;
 	desk->voided += counts.voided + counts.dead;
 	desk->left -= counts.taken < desk->left ? counts.taken : desk->left;
@@ -340,7 +356,7 @@ static void desk_work(struct settler_child *child, struct desk *desk,
 		sweep_go_on(child, desk, entry);
 	else if (sale->mode != SALE_MODE_SWEEP && is_to_settle(entry))
 		(void)batch_settle(
-		    child, desk, sale, batch_max(child), &counts);
+		    child, desk, entry, batch_max(child), &counts);
 	else
 		desk_rest(desk, child->settings->keeper.refresh_ms);
 }

@@ -276,12 +276,17 @@ void mem_unit_return(
 		mem_away_end(meta, unit);
 }
 
-static enum gate_answer nothing_left(const struct mem_meta *meta,
-    const struct mem_epoch *epoch, struct gate_ticket *out)
+static enum gate_answer nothing_left(const struct mem_gate *gate,
+    const struct mem_meta *meta, const struct mem_epoch *epoch,
+    struct gate_ticket *out)
 {
+	bool may_have_forgotten = meta->forgot > 0 || meta->run != gate->run;
+
 	out->units = meta->units;
 	out->waiting = epoch->queue.n > 0;
-	return epoch->lease.n == 0 ? GATE_GONE : GATE_SOFT;
+	if (epoch->lease.n > 0 || (out->waiting && may_have_forgotten))
+		return GATE_SOFT;
+	return GATE_GONE;
 }
 
 bool mem_claim_check(struct mem_gate *gate, struct gate_ref ref,
@@ -309,7 +314,7 @@ bool mem_claim_check(struct mem_gate *gate, struct gate_ref ref,
 	if (out->slot == 0)
 		out->answer = GATE_LIMIT;
 	else if (epoch->free.n == 0)
-		out->answer = nothing_left(meta, epoch, out);
+		out->answer = nothing_left(gate, meta, epoch, out);
 	else
 		return true;
 	return false;

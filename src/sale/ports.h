@@ -69,8 +69,13 @@ enum gate_answer {
 	GATE_SPENT, /* enqueue: every attempt of the chain was decided void */
 	GATE_LIMIT, /* every slot of the customer is held by other claims */
 	GATE_SOFT, /* no free unit, but claims are undecided: ask again */
-	GATE_GONE, /* no free unit, and no claim of this epoch is undecided but
-		    * those that wait to be written, which count as sold */
+	/*
+	 * No free unit, and no claim of this epoch is undecided but those that
+	 * wait to be written.  They count as sold, unless the gate may have
+	 * forgotten an owner (gauge: restarted, forgot): he, whose unit another
+	 * order then waits for, must not hear "sold out".  Then it is SOFT.
+	 */
+	GATE_GONE,
 	GATE_EPOCH, /* the gate is of another epoch (`epoch` says which) */
 	GATE_NO_SALE, /* the gate does not know the sale: lost, never "sold out" */
 	GATE_ANSWER_COUNT
@@ -210,9 +215,10 @@ struct gate_port {
 	    const struct customer *who, int64_t deadline_ns, struct order *out,
 	    size_t max, size_t *n, bool *known, struct err *err);
 	/*
-	 * Entries for a settler, oldest first, at most `max` <= SETTLE_BATCH:
-	 * those that it was given before and has not settled; else some that
-	 * another was given longer than idle_ms ago; else new ones.  *known as
+	 * Entries for a settler, at most `max` <= SETTLE_BATCH: first those that
+	 * it was given before and has not settled; then, so that nothing waits
+	 * behind one of them that cannot be decided, some that another was given
+	 * longer than idle_ms ago; then new ones; each oldest first.  *known as
 	 * above.  `consumer`: 1..64 bytes of [A-Za-z0-9_.:-], the same after a
 	 * restart.  Does not wait.
 	 */

@@ -83,13 +83,17 @@ child() { # NAME; one of them in $C
 serves() {
 	curl -fsS --noproxy '*' -m 2 "$URL/v1/time"
 }
+# One may be within another: nothing is kept in variables.
 within() { # SECONDS COMMAND...
-	within_until=$(($(date +%s) + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s)" -lt "$within_until" ] || return 1
+	set -- $(($(date +%s) + $1)) "$@"
+	until within_try "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$1" ] || return 1
 		sleep 0.05
 	done
+}
+within_try() { # UNTIL SECONDS COMMAND...
+	shift 2
+	"$@"
 }
 
 # ---- Redis, with what it had or with less -------------------------------------------
@@ -129,7 +133,7 @@ f_child_stop() { # KIND NAME
 	child "$2" && kill -STOP "$C" || return 1
 	stop_begun=$(now)
 	(
-		sleep $((R + 4))
+		sleep $((LEASE_MS / 1000 + R + 1))
 		kill -CONT "$C" 2>/dev/null
 		fault_log "$1" "$stop_begun" "$(now)"
 	) &
@@ -156,10 +160,15 @@ f_worker_stop() {
 f_keeper_stop() {
 	f_child_stop keeper-stop keeper
 }
+# It refuses while a child of the dead one, stopped just now, has its socket.
 flashgate_start() {
 	"$FLASHGATE" -y "$CONF" >>"$dir/flashgate.out" 2>&1 </dev/null &
 	echo $! >"$dir/flashgate.start.pid"
-	within 5 serves
+	within 10 serves_or_died
+	serves
+}
+serves_or_died() {
+	serves || ! server_alive "$dir/flashgate.start.pid"
 }
 # The counters die with the master: they are read before, or C10 would judge
 # only what came after the last kill.
@@ -348,11 +357,18 @@ f_mysql_connections() {
 	within 20 root_sql -e 'SET GLOBAL max_connections=300' ||
 		broken "mysql-connections: not undone"
 }
-# Every insert and every change of epoch waits for this row.
+# Every insert and every change of epoch waits for this row; voids do not.
+sale_lock() { # SECONDS
+	root_sql "$MYSQL_DB" -e "BEGIN;
+	    SELECT id FROM sales WHERE slug='$slug' FOR UPDATE; DO SLEEP($1); COMMIT" >/dev/null
+}
 f_mysql_lock() {
 	rnd 3
-	root_sql "$MYSQL_DB" -e "BEGIN;
-	    SELECT id FROM sales WHERE slug='$slug' FOR UPDATE; DO SLEEP(1.$R); COMMIT" >/dev/null
+	sale_lock 1.$R
+}
+# Who waits from the beginning is void by the end.
+f_mysql_lock_long() {
+	sale_lock $((LEASE_MS / 1000 + 2))
 }
 f_mysql_full() {
 	[ "$small_disk" = yes ] || skip mysql-full "the data folder is no small tmpfs (root only, some seeds)" || return 1
@@ -419,12 +435,14 @@ net_match() { # redis|mysql
 f_net_swallow() {
 	net "$1" swallowed swallow 1 10 "$(net_match "$1")"
 }
-# Delivered when the lease is long over and the claim void.
+# Delivered when the lease is long over and the claim void.  A worker's second try
+# too, when there are so many.
 f_net_hold() {
 	hold_begun=$(now)
-	net "$1" held hold 1 4 6000 "$(net_match "$1")" || return 1
+	rnd 40
+	net "$1" held hold 1 $((R + 4)) $((LEASE_MS + 2000)) "$(net_match "$1")" || return 1
 	(
-		sleep 6
+		sleep $((LEASE_MS / 1000 + 2))
 		fault_log "$1-hold" "$hold_begun" "$(now)"
 	) &
 	under_way="$under_way $!"
@@ -449,7 +467,7 @@ nemesis_kinds_sparing() {
 		redis-stop redis-functions redis-oom redis-noreplicas redis-pause
 		redis-kill-clients
 		mysql-kill mysql-stop mysql-readonly mysql-kill-clients
-		mysql-connections mysql-lock mysql-full
+		mysql-connections mysql-lock mysql-lock-long mysql-full
 		redis-latency redis-slice redis-blackhole redis-reset redis-refuse
 		redis-cut-up redis-cut-down redis-swallow redis-hold
 		mysql-latency mysql-slice mysql-blackhole mysql-reset mysql-refuse

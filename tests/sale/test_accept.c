@@ -109,6 +109,30 @@ static void all_written(struct world *w)
 	world_drain(w);
 }
 
+/* Somebody may own one of those units, and not be known any more. */
+static void all_wait_restarted(struct world *w)
+{
+	all_wait(w);
+	mem_gate_restart(w->mem_gate);
+}
+
+static void forgotten_owner(struct world *w)
+{
+	own_written(w);
+	mem_gate_flushall(w->mem_gate);
+	for (uint32_t unit = 1; unit <= w->sale.stock; unit++)
+		ck_assert_int_eq(w->gate.seed(w->gate.ctx, world_ref(w), &unit,
+				     1, INT64_MAX, &(struct err){0}),
+		    OUT_DONE);
+	ck_assert_int_eq(
+	    w->gate.publish(w->gate.ctx, world_ref(w),
+		&(struct gate_seeded){w->sale.stock, 1, w->sale.stock, 0, 0},
+		INT64_MAX, &(struct err){0}),
+	    OUT_DONE);
+	mem_gate_restart(w->mem_gate);
+	all_wait(w);
+}
+
 static void all_wait_mine_too(struct world *w)
 {
 	own_waits(w);
@@ -370,6 +394,10 @@ static const struct row rows[] = {
     {"every attempt was void", all_void, {{0}}, VERDICT_KEY_SPENT, false,
 	false},
     {"all of them wait", all_wait, {{0}}, VERDICT_SOLD_OUT, false, false},
+    {"all of them wait, and Redis restarted", all_wait_restarted, {{0}},
+	VERDICT_TRY_AGAIN, false, false},
+    {"all of them wait, mine is written and forgotten", forgotten_owner, {{0}},
+	VERDICT_TRY_AGAIN, false, false},
     {"all of them are written", all_written, {{0}}, VERDICT_SOLD_OUT, false,
 	false},
     {"all of them wait, mine too", all_wait_mine_too, {{0}}, VERDICT_ACCEPTED,

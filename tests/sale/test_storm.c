@@ -23,10 +23,10 @@
 #include <stdio.h>
 
 #define SHOPPERS  4
-#define CUSTOMERS 5
+#define CUSTOMERS 7
 #define KEYS      3
 #define STOCK     6
-#define TURNS     500
+#define TURNS     1000
 #define ACCEPTED  (TURNS * 2)
 
 struct storm;
@@ -38,6 +38,7 @@ struct actor {
 	pthread_t thread;
 	pthread_cond_t wake;
 	struct fault_plan plan;
+	struct gate_port faulty; /* what `gate` passes on to */
 	struct gate_port gate;
 	struct ledger_port ledger;
 	struct sale table; /* the sale as this one knows it: maybe old */
@@ -60,6 +61,8 @@ enum {
 struct storm {
 	struct world w;
 	uint64_t dice;
+	uint64_t luck; /* one call in so many fails */
+	bool direct; /* the mode never changes */
 	bool strict; /* nothing happens that may end an accepted order */
 	bool lossy; /* Redis forgets: then accepted orders may be lost */
 	bool calm; /* no faults, and nobody begins anything */
@@ -70,6 +73,8 @@ struct storm {
 	struct request request[CUSTOMERS][KEYS];
 	struct order accepted[ACCEPTED];
 	size_t naccepted;
+	struct gate_entry waiting[SETTLE_BATCH];
+	size_t nwaiting;
 	struct mem_gate *copy;
 	char wrong[200]; /* the first thing that must not be */
 	bool traced;
@@ -139,11 +144,12 @@ static enum fault_kind fault_of(struct actor *a, enum fault_call call)
 		return FAULT_NOT_DONE;
 	if (s->calm || (s->strict && call == FAULT_LEDGER_FIND))
 		return FAULT_NONE;
-	if (dice(s, 100) == 0) {
+	if (dice(s, 4 * s->luck) == 0) {
 		a->dead = true; /* right before this call, or right after */
 		return dice(s, 2) == 0 ? FAULT_NOT_DONE : FAULT_NONE;
 	}
-	return dice(s, 25) == 0 ? kinds[dice(s, ARRAY_LEN(kinds))] : FAULT_NONE;
+	return dice(s, s->luck) == 0 ? kinds[dice(s, ARRAY_LEN(kinds))]
+				     : FAULT_NONE;
 }
 
 /* Before each call to a store. */
@@ -235,6 +241,76 @@ static bool waits(struct storm *s, const struct claim_id *claim)
 	return false;
 }
 
+/* ---- nothing is told to the gate but what the ledger says ------------------------------------ */
+
+static void told_check(struct actor *a, const char *what,
+    const struct claim_id *claim, enum order_status expect)
+{
+	struct order row;
+
+	if (a->dead) /* nothing comes of it */
+		return;
+	if (!row_of(a->storm, claim, &row))
+		wrong(a->storm, "%s: %s, and it is not decided", a->name, what);
+	else if (row.status != expect)
+		wrong(a->storm, "%s: %s, and it is %s", a->name, what,
+		    order_status_name(row.status));
+}
+
+static struct actor *actor_of(void *ctx)
+{
+	return ((struct fault_plan *)ctx)->chance_ctx;
+}
+
+static enum outcome settled_checked(void *ctx, struct gate_ref ref,
+    const struct gate_settled *settled, size_t n, int64_t deadline_ns,
+    struct err *err)
+{
+	struct actor *a = actor_of(ctx);
+
+	for (size_t i = 0; i < n; i++) {
+		enum gate_fate fate = settled[i].fate;
+		bool sold =
+		    fate == GATE_FATE_SOLD || fate == GATE_FATE_ELSEWHERE;
+
+		told_check(a, sold ? "settled sold" : "settled void",
+		    &settled[i].claim, sold ? ORDER_SOLD : ORDER_VOID);
+	}
+	return a->faulty.settled(ctx, ref, settled, n, deadline_ns, err);
+}
+
+static enum outcome release_checked(void *ctx, struct gate_ref ref,
+    const struct claim_id *claim, const struct customer *who,
+    enum gate_release why, int64_t deadline_ns, struct err *err)
+{
+	struct actor *a = actor_of(ctx);
+
+	told_check(a, "released", claim,
+	    why == GATE_RELEASE_VOID ? ORDER_VOID : ORDER_SOLD);
+	return a->faulty.release(ctx, ref, claim, who, why, deadline_ns, err);
+}
+
+static void confirm_checked(
+    void *ctx, struct gate_ref ref, const struct claim_id *claim, uint32_t unit)
+{
+	struct actor *a = actor_of(ctx);
+
+	told_check(a, "confirmed", claim, ORDER_SOLD);
+	a->faulty.confirm(ctx, ref, claim, unit);
+}
+
+static struct gate_port gate_checked(struct actor *a)
+{
+	struct gate_port port = a->faulty;
+
+	port.settled = settled_checked;
+	port.release = release_checked;
+	port.confirm = confirm_checked;
+	return port;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------- */
+
 /* A final no, to somebody who has (or will have) what he asked for? */
 static void no_check(struct storm *s, const struct purchase *purchase,
     enum verdict verdict, bool in_the_end)
@@ -278,8 +354,12 @@ static void answer_check(struct storm *s, const struct purchase *purchase,
 		if (s->naccepted < ACCEPTED)
 			s->accepted[s->naccepted++] = *order;
 		break;
-	case VERDICT_SOLD_OUT:
 	case VERDICT_LIMIT_REACHED:
+		if (result->norders < purchase->sale.per_customer)
+			wrong(
+			    s, "limit reached by %zu orders", result->norders);
+		/* fall through */
+	case VERDICT_SOLD_OUT:
 	case VERDICT_ENDED:
 		if (alone)
 			no_check(s, purchase, result->verdict, false);
@@ -400,7 +480,7 @@ static void mender_deed(struct actor *a)
 {
 	struct storm *s = a->storm;
 	struct mender mender = {&a->gate, &a->ledger, &s->w.clock};
-	uint32_t audited = dice(s, 12) == 0 ? a->table.epoch : 0;
+	uint32_t audited = dice(s, 40) == 0 ? a->table.epoch : 0;
 	struct mend_result result;
 	struct err err;
 
@@ -429,13 +509,17 @@ static void operator_deed(struct actor *a)
 	struct sale now;
 
 	sale_read(s, &now);
-	switch (dice(s, 6)) {
+	if (now.state == SALE_STATE_PAUSED)
+		now.state = SALE_STATE_OPEN;
+	switch (dice(s, 30)) {
 	case 0:
 	case 1:
 	case 2:
-		now.mode =
-		    (enum sale_mode)(s->strict ? SALE_MODE_QUEUE + dice(s, 2)
-					       : dice(s, SALE_MODE_COUNT));
+		if (s->direct)
+			break;
+		now.mode = s->strict
+			       ? (enum sale_mode)(SALE_MODE_QUEUE + dice(s, 2))
+			       : (enum sale_mode)dice(s, SALE_MODE_COUNT);
 		break;
 	/* A gate that was set back to before it was told of more stock, and a
 	 * table that is as old: together they hide an owner.  Not both here. */
@@ -450,8 +534,8 @@ static void operator_deed(struct actor *a)
 	case 5:
 		if (now.state == SALE_STATE_OPEN)
 			now.state = SALE_STATE_PAUSED;
-		else if (now.state == SALE_STATE_PAUSED)
-			now.state = SALE_STATE_OPEN;
+		break;
+	default:
 		break;
 	}
 	mem_ledger_put_sale(s->w.mem_ledger, &now);
@@ -467,11 +551,11 @@ static void mishap(struct storm *s)
 
 	uint64_t what;
 
-	if (dice(s, 60) == 0) {
+	if (dice(s, 300) == 0) {
 		trace(s, "Redis restarts");
 		mem_gate_restart(gate);
 	}
-	if (!s->lossy || dice(s, 40) != 0)
+	if (!s->lossy || dice(s, 60) != 0)
 		return;
 	what = dice(s, 5);
 	trace(s, "Redis: mishap %u", (unsigned)what);
@@ -480,15 +564,15 @@ static void mishap(struct storm *s)
 		mem_gate_flushall(gate);
 		mem_gate_restart(gate);
 		break;
-	case 1: /* and nobody notices */
+	case 1:
 	case 2:
-		if (s->copy != NULL)
-			mem_gate_restore(gate, s->copy);
-		break;
 	case 3:
 		if (s->copy != NULL)
 			mem_gate_restore(gate, s->copy);
-		mem_gate_restart(gate);
+		/* Else nobody would notice: then "sold out" holds only while no
+		 * accepted orders count as sold. */
+		if (!s->direct)
+			mem_gate_restart(gate);
 		break;
 	case 4:
 		mem_gate_free(&s->copy);
@@ -521,9 +605,12 @@ static void storm_begin(struct storm *s, unsigned seed)
 	s->traced = getenv("TRACE") != NULL;
 	s->dice = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	s->strict = seed % 4 == 0;
+	s->direct = seed % 8 == 1 || seed % 8 == 2;
 	s->lossy = seed % 4 >= 2;
+	s->luck = 6 + dice(s, 30);
 	world_init(&s->w, STOCK, seed / 4 % 2 + 1);
-	world_mode(&s->w, (enum sale_mode)(1 + seed % 2));
+	if (!s->direct)
+		world_mode(&s->w, SALE_MODE_QUEUE);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->over, NULL);
 	for (size_t i = 0; i < ACTORS; i++) {
@@ -536,12 +623,24 @@ static void storm_begin(struct storm *s, unsigned seed)
 		    .ledger = &s->w.ledger,
 		    .chance = chance,
 		    .chance_ctx = a};
-		a->gate = fault_gate_port(&a->plan);
+		a->faulty = fault_gate_port(&a->plan);
+		a->gate = gate_checked(a);
 		a->ledger = fault_ledger_port(&a->plan);
 		pthread_cond_init(&a->wake, NULL);
 		ck_assert_int_eq(
 		    pthread_create(&a->thread, NULL, actor_main, a), 0);
 	}
+}
+
+/* Most turns are the keepers' while nothing is sold. */
+static struct actor *next_actor(struct storm *s)
+{
+	struct sale now;
+
+	sale_read(s, &now);
+	if (now.state != SALE_STATE_OPEN && dice(s, 5) != 0)
+		return &s->actor[SHOPPERS + 3 + dice(s, 3)];
+	return &s->actor[dice(s, ACTORS)];
 }
 
 static void storm_blow(struct storm *s)
@@ -553,7 +652,7 @@ static void storm_blow(struct storm *s)
 					 ? (int64_t)dice(s, 2 * WORLD_IDLE_MS)
 					 : (int64_t)dice(s, 20));
 		mishap(s);
-		turn_give(s, &s->actor[dice(s, ACTORS)]);
+		turn_give(s, next_actor(s));
 	}
 	s->calm = true;
 	for (size_t i = 0; i < ACTORS; i++)
@@ -653,6 +752,32 @@ static void accepted_check(struct storm *s)
 	}
 }
 
+/* What Redis still has when the storm is over is decided behind it, also when it
+ * forgets. */
+static void waiting_note(struct storm *s)
+{
+	struct gate_gauge gauge;
+	struct err err;
+
+	world_gauge(&s->w, &gauge);
+	if (!gauge.known)
+		return;
+	(void)s->w.gate.queue_scan(s->w.gate.ctx,
+	    (struct gate_ref){s->w.sale.id, gauge.epoch},
+	    (struct gate_entry_id){0, 0}, SETTLE_BATCH, INT64_MAX, s->waiting,
+	    &s->nwaiting, &err);
+}
+
+static void waiting_check(struct storm *s)
+{
+	struct order row;
+
+	for (size_t i = 0; i < s->nwaiting; i++)
+		if (!row_of(s, &s->waiting[i].order.claim, &row))
+			wrong(s, "waited, and was not decided: unit %u",
+			    s->waiting[i].order.unit);
+}
+
 static void requests_check(struct storm *s)
 {
 	for (size_t customer = 0; customer < CUSTOMERS; customer++)
@@ -675,7 +800,9 @@ START_TEST(test_storm)
 	storm_begin(&s, (unsigned)_i);
 	storm_blow(&s);
 	if (s.wrong[0] == '\0') {
+		waiting_note(&s);
 		storm_settle(&s);
+		waiting_check(&s);
 		rows_check(&s);
 		accepted_check(&s);
 		requests_check(&s);
