@@ -126,7 +126,7 @@ static void fence(struct world *w, enum sale_state during)
 static void outwait(struct world *w, struct mend_memory *memory)
 {
 	ck_assert(!mend(w, memory, OUT_DONE).tried);
-	world_advance(w, mend_bound_ms(w->sale.stock) + 1);
+	world_advance(w, mend_bound_ms(w->sale.stock, 0) + 1);
 }
 
 static const struct {
