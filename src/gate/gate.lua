@@ -86,7 +86,7 @@ end
 -- gives units out, and no later one is being made.
 local function meta_of(keys, epoch, gives)
 	local m = redis.call('HMGET', keys[META], 'epoch', 'units', 'limit',
-		'lease_ms', 'retired')
+		'lease_ms', 'retired', 'forgot')
 	local meta = {
 		epoch = number_of(m[1]), units = number_of(m[2]),
 		limit = number_of(m[3]), lease_ms = number_of(m[4]),
@@ -96,6 +96,12 @@ local function meta_of(keys, epoch, gives)
 		return nil, {'NOSALE'}
 	end
 	local later = gives and number_of(m[5])
+	-- Whoever is told by the ledger that this is the epoch will not be told
+	-- otherwise if that has lost the later one (a failover): then nobody would
+	-- make that gate.  Noted once; a gate that is made begins without.
+	if later and meta.epoch == tonumber(epoch) and not number_of(m[6]) then
+		redis.call('HINCRBY', keys[META], 'forgot', 1)
+	end
 	if later or meta.epoch ~= tonumber(epoch) then
 		return nil, {'EPOCH', later or meta.epoch}
 	end

@@ -33,7 +33,7 @@ struct desk { /* of one sale */
 	int64_t due_ns; /* when it is looked at again */
 	int64_t pause_ms; /* how long that was last */
 	bool away; /* the last batch was not done */
-	uint64_t run; /* of the sweep that is, or was, under way */
+	struct sweep_memory sweeps;
 	uint64_t left; /* orders that this run still is to write */
 	uint64_t written, voided; /* by it, so far */
 };
@@ -71,29 +71,50 @@ void settler_child_free(struct settler_child **child)
 
 /* ---- names ------------------------------------------------------- */
 
-void settler_name(char out[SETTLER_NAME_MAX], const char *what, unsigned number)
+/* FNV-1a. */
+static uint32_t hash_of(const char *text)
 {
-	char host[HOST_NAME_MAX + 1] = "";
+	uint32_t hash = UINT32_C(0x811c9dc5);
 
-	(void)gethostname(host, sizeof(host) - 1);
-	for (char *at = host; *at != '\0'; at++)
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT32_C(0x01000193);
+	return hash;
+}
+
+/* Two settlers of one name would each do the other's work as well: of a long host
+ * name both ends may be what tells it from others. */
+void settler_host(char out[SETTLER_HOST_MAX], const char *host)
+{
+	size_t n = strlen(host);
+
+	if (n < SETTLER_HOST_MAX)
+		memcpy(out, host, n + 1);
+	else
+		snprintf(out, SETTLER_HOST_MAX, "%.23s.%08" PRIx32, host,
+		    hash_of(host));
+	for (char *at = out; *at != '\0'; at++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy"
 			   "z0123456789_.-",
 			*at) == NULL)
 			*at = '_';
-	snprintf(out, SETTLER_NAME_MAX, "%.32s:%.20s:%u",
-	    host[0] != '\0' ? host : "host", what, number);
 }
 
-/* Of two servers on one host each has its own listen: FNV-1a tells them apart. */
+void settler_name(char out[SETTLER_NAME_MAX], const char *what, unsigned number)
+{
+	char full[HOST_NAME_MAX + 1] = "", host[SETTLER_HOST_MAX];
+
+	(void)gethostname(full, sizeof(full) - 1);
+	settler_host(host, full[0] != '\0' ? full : "host");
+	snprintf(out, SETTLER_NAME_MAX, "%s:%.20s:%u", host, what, number);
+}
+
+/* Of two servers on one host each has its own listen. */
 static void name_make(struct settler_child *child, unsigned place)
 {
-	uint32_t hash = UINT32_C(0x811c9dc5);
 	char what[20];
 
-	for (const char *at = child->settings->www.listen; *at != '\0'; at++)
-		hash = (hash ^ (unsigned char)*at) * UINT32_C(0x01000193);
-	snprintf(what, sizeof(what), "settler-%08" PRIx32, hash);
+	snprintf(what, sizeof(what), "settler-%08" PRIx32,
+	    hash_of(child->settings->www.listen));
 	settler_name(child->name, what, place);
 }
 
@@ -309,18 +330,16 @@ static void sweep_begin(struct settler_child *child, struct desk *desk,
 {
 	struct sale_table_head head;
 	struct sweep_run run;
-	int64_t since_ms;
 	struct wall now;
 
 	if (!sale_table_head_read(child->table, &head))
 		return;
 	now = sale_table_now(&head, &clock_system);
 	run = sweep_run_at(now, child->settings->settler.sweep_interval_ms);
-	since_ms = (now.us - run.begun.us) / 1000;
-	if (run.number == 0 || run.number == desk->run ||
-	    !is_to_settle(entry) || entry->gauge.oldest_ms <= since_ms)
+	if (!sweep_is_due(&desk->sweeps, &run, now,
+		is_to_settle(entry) ? entry->gauge.waiting : 0,
+		entry->gauge.oldest_ms))
 		return;
-	desk->run = run.number;
 	desk->left = entry->gauge.waiting;
 	desk->written = desk->voided = 0;
 }

@@ -158,6 +158,8 @@ START_TEST(test_retired)
 		}
 	rig_assert_counts(&rig, 1, 1, 3, 3);
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
+	/* Once, however many ask. */
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 1);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
 	queue_settle(&rig, ref, entries, 1, GATE_FATE_VOID);
 	rig_release(&rig, "bob", 900, GATE_RELEASE_VOID);

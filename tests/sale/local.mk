@@ -43,3 +43,9 @@ unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry %rel
 %canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_storm_LDADD = $(SALE_TEST_LIBS)
+
+# The table of sales, where orders wait.
+unit_tests += %reldir%/test_table
+%canon_reldir%_test_table_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_table_SOURCES = %reldir%/test_table.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_table_LDADD = $(SALE_TEST_LIBS)

@@ -590,6 +590,42 @@ START_TEST(test_the_dead_do_not_publish)
 }
 END_TEST
 
+/* A rebuilder retires the gate and dies, and the ledger fails over to a replica that
+ * has not heard of his epoch: for it all is well, and the gate gives nothing out. */
+START_TEST(test_the_ledger_forgets_who_retired_it)
+{
+	struct mend_memory memory = {0};
+	struct mend_result result;
+	struct mender mender;
+	struct order alice;
+	struct world w;
+	struct err err;
+
+	queue_init(&w, 2, 1);
+	mender = (struct mender){&w.gate, &w.ledger, &w.clock};
+	if (_i == 1)
+		world_mode(&w, SALE_MODE_DIRECT);
+	else
+		alice = world_accept(&w, "alice", NULL);
+	ck_assert_int_eq(w.gate.retire(w.gate.ctx,
+			     (struct gate_ref){w.sale.id, 2}, INT64_MAX, &err),
+	    OUT_DONE);
+	ck_assert_int_eq(world_verdict(&w, "bob", NULL), VERDICT_REBUILDING);
+	ck_assert_int_eq(
+	    sale_mend(&mender, w.sale.id, 0, &memory, &result, &err), OUT_DONE);
+	ck_assert(result.done);
+	world_sale_get(&w);
+	ck_assert_int_eq(world_verdict(&w, "bob", NULL),
+	    _i == 1 ? VERDICT_CREATED : VERDICT_ACCEPTED);
+	world_settle(&w);
+	world_drain(&w);
+	if (_i == 0)
+		ck_assert_int_eq(status_of(&w, &alice), ORDER_SOLD);
+	assert_clean(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* A disk that takes its time: each page is a write that Redis syncs first. */
 static struct {
 	struct gate_port gate;
@@ -822,6 +858,7 @@ TESTS_MAIN("carry", UNIT("over", test_what_waits_goes_over),
 	ARRAY_LEN(deaths)),
     UNIT("retired", test_nothing_is_accepted_behind_the_reader),
     UNIT_TABLE("late", test_the_dead_do_not_publish, 2),
+    UNIT_TABLE("ledger-forgets", test_the_ledger_forgets_who_retired_it, 2),
     UNIT("time-for-what-waits", test_time_for_what_waits),
     UNIT_TABLE("closed", test_closed_half_made, 2),
     UNIT("unlinked", test_old_keys_are_unlinked),
