@@ -363,8 +363,9 @@ scenario_carried() {
 	is "$(buy_as a ann carried k)" 202 "carried: an order waits"
 	head_lose carried
 	ok "carried: the gate is made anew" wait_for $((20 + SLOW)) epoch_is carried 2
+	is "$(waiting_are carried)" 1 "carried: it waits still"
 	is "$(ask_until_final a ann carried k 20):$(waiting_are carried)" 202:1 \
-	    "carried: it waits still"
+	    "carried: as who asks again hears"
 	is "$(ctl --json sale show carried | jq .gate.free)" 2 "carried: with its unit"
 	ok "carried: a sweep" ctl sweep carried
 	is "$(ask_until_final a ann carried k 20)" 200 "carried: has written it"

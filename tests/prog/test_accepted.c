@@ -92,9 +92,9 @@ START_TEST(test_notes_are_kept_until_closed_or_overwritten)
 END_TEST
 
 #define WRITERS 3
-#define NOTES   120000
+#define NOTES   30000
 
-/* Several writers, several times around, and a reader that must not see a note
+/* Several writers, more than once around, and a reader that must not see a note
  * that nobody wrote. */
 START_TEST(test_writers_do_not_mix)
 {

@@ -18,6 +18,11 @@ unit_tests += %reldir%/test_twins
 %canon_reldir%_test_mend_SOURCES = %reldir%/test_mend.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_mend_LDADD = $(SALE_TEST_LIBS)
 
+unit_tests += %reldir%/test_audit
+%canon_reldir%_test_audit_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_audit_SOURCES = %reldir%/test_audit.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_audit_LDADD = $(SALE_TEST_LIBS)
+
 unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_mem_gate_SOURCES = %reldir%/test_mem_gate.c \
