@@ -45,3 +45,11 @@ EXTRA_DIST += %reldir%/batch.sh
 bench-batch: %reldir%/ledger-batch$(EXEEXT)
 	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
 	    sh '$(srcdir)/%reldir%/batch.sh'
+
+# The three modes side by side.
+EXTRA_DIST += %reldir%/modes.sh
+
+.PHONY: bench-modes
+bench-modes: all
+	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	    sh '$(srcdir)/%reldir%/modes.sh'

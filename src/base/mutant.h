@@ -5,7 +5,8 @@
  * In any other build MUTANT() is 0 and its branch is not compiled in.
  *
  * The one table: name, the bug, the scenario of tests/it/attack.sh that
- * convicts it.  scripts/mutants reads it, so: one line each.
+ * convicts it.  scripts/mutants reads it, so: one line each.  The faults with
+ * which the campaign convicts it are in tests/chaos/decks.
  */
 #ifndef BASE_MUTANT_H
 #define BASE_MUTANT_H
@@ -29,8 +30,8 @@
 	X(claim_no_key, "the claim id does not hold the key", twokeys) \
 	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt) \
 	X(tell_early, "a row is told before it is on disk", held) \
-	X(settle_acks_first, "the gate hears \"sold\" before the commit", unwritten) \
-	X(settle_blind, "a row in the way counts as sold without reading", clashed) \
+	X(settle_acks_first, "the gate hears \"sold\" before the commit", acked) \
+	X(settle_blind, "a row in the way counts as sold without reading", blind) \
 	X(carry_none, "a rebuild forgets the orders that wait", carried)
 /* clang-format on */
 

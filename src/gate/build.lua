@@ -58,8 +58,8 @@ end
 
 -- epoch, units, limit, lease_ms, and how many units, owners and accepted orders were
 -- seeded.
--- OK | EPOCH e, when that one is later, in use or being made | NOSALE, when not all of them are there: a
--- server that was wiped or restarted between two calls.
+-- OK | EPOCH e, when that one is later, in use or being made | NOSALE, when not all of
+-- them are there: a server that was wiped or restarted between two calls.
 local function publish(keys, args)
 	local refusal = published(keys, args[1])
 	if refusal then

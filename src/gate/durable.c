@@ -263,6 +263,7 @@ static enum outcome waitaof(
 enum outcome gate_durable_after(
     struct gate *gate, int64_t deadline_ns, struct err *err)
 {
+	uint64_t wrote = gate->conn.opened;
 	enum outcome out = OUT_DONE;
 
 	if (gate->durability == GATE_DURABLE_WAITAOF)
@@ -271,6 +272,11 @@ enum outcome gate_durable_after(
 		/* It was written on a new connection, maybe to another server,
 		 * which does less. */
 		out = OUT_UNKNOWN;
+	else if (gate->durability == GATE_DURABLE_ALWAYS &&
+		 gate->conn.opened != wrote) {
+		err_set(err, 0, "what was asked is another server, maybe");
+		out = OUT_UNKNOWN;
+	}
 	if (out != OUT_DONE)
 		err_wrap(err, "redis %s: accepted, but a crash may lose it",
 		    gate->address);

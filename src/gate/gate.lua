@@ -86,7 +86,7 @@ end
 -- gives units out, and no later one is being made.
 local function meta_of(keys, epoch, gives)
 	local m = redis.call('HMGET', keys[META], 'epoch', 'units', 'limit',
-		'lease_ms', 'retired')
+		'lease_ms', 'retired', 'forgot')
 	local meta = {
 		epoch = number_of(m[1]), units = number_of(m[2]),
 		limit = number_of(m[3]), lease_ms = number_of(m[4]),
@@ -96,6 +96,12 @@ local function meta_of(keys, epoch, gives)
 		return nil, {'NOSALE'}
 	end
 	local later = gives and number_of(m[5])
+	-- Whoever is told by the ledger that this is the epoch will not be told
+	-- otherwise if that has lost the later one (a failover): then nobody would
+	-- make that gate.  Noted once; a gate that is made begins without.
+	if later and meta.epoch == tonumber(epoch) and not number_of(m[6]) then
+		redis.call('HINCRBY', keys[META], 'forgot', 1)
+	end
 	if later or meta.epoch ~= tonumber(epoch) then
 		return nil, {'EPOCH', later or meta.epoch}
 	end
@@ -386,13 +392,9 @@ local function rekey(keys, args)
 	local named = unit and redis.call('HGET', keys[SLOT], field)
 	redis.call('ZCARD', keys[LEASE])
 	redis.call('LLEN', keys[FREE])
-	redis.call('SCARD', keys[VOID])
 	local answer = known(keys, args[1], customer, {to}, SLOTS_MAX)
 	if answer and answer.err then
 		return answer
-	end
-	if not entry then
-		redis.call('SADD', keys[VOID], from)
 	end
 	if answer then
 		if unit then

@@ -92,7 +92,8 @@ local function gauge_read(keys, args)
 end
 
 -- epoch.  OK epoch units limit free leased forgot dropped restarted waiting delivered
--- oldest_ms | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as good as lost.
+-- oldest_ms | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as
+-- good as lost.
 local function gauge(keys, args)
 	local sound, answer = pcall(gauge_read, keys, args)
 	if sound then

@@ -6,8 +6,9 @@
 -- when a function is already half done: they are asked for beforehand.
 local COMMANDS = {
 	{'HMGET', META}, {'HGET', META}, {'HSET', META}, {'HDEL', REC},
-	{'HINCRBY', META}, {'HLEN', SLOT}, {'LLEN', FREE}, {'LPOP', FREE}, {'RPUSH', FREE},
-	{'LINDEX', FREE}, {'LRANGE', FREE}, {'LPOS', FREE}, {'LREM', FREE},
+	{'HINCRBY', META}, {'HLEN', SLOT}, {'LLEN', FREE}, {'LPOP', FREE},
+	{'RPUSH', FREE}, {'LINDEX', FREE}, {'LRANGE', FREE}, {'LPOS', FREE},
+	{'LREM', FREE},
 	{'ZADD', LEASE}, {'ZCARD', LEASE}, {'ZRANGE', LEASE},
 	{'ZRANGEBYSCORE', LEASE}, {'ZREM', LEASE}, {'ZSCORE', LEASE},
 	{'UNLINK', SLOT}, {'TIME'}, {'SADD', VOID}, {'SCARD', VOID},

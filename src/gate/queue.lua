@@ -156,7 +156,7 @@ local function take_idle(keys, consumer, max, idle_ms, from)
 		'+', SETTLE_MAX)
 	local ids, times = {}, {}
 	for _, row in ipairs(page) do
-		if row[3] >= idle_ms and #ids < max then
+		if row[3] >= idle_ms and row[2] ~= consumer and #ids < max then
 			ids[#ids + 1] = row[1]
 			times[row[1]] = row[4] + 1
 		end
@@ -185,6 +185,12 @@ local function take_new(keys, consumer, max)
 	return entries
 end
 
+local function append(list, more)
+	for _, item in ipairs(more) do
+		list[#list + 1] = item
+	end
+end
+
 -- epoch, consumer, max, idle ms, where to look for idle ones.  OK, where to look the
 -- next time, and id, fields, deliveries of each | EPOCH e | NOSALE
 local function take(keys, args)
@@ -200,13 +206,15 @@ local function take(keys, args)
 		redis.call('XGROUP', 'CREATE', keys[QUEUE], GROUP, '0')
 	end
 	local from = args[5]
-	local entries = take_own(keys, consumer, max)
-	if #entries == 0 then
-		entries, from = take_idle(keys, consumer, max,
+	local entries, some = take_own(keys, consumer, max), nil
+	-- Some of its own may never be decided: others must not wait for them.
+	if #entries < max then
+		some, from = take_idle(keys, consumer, max - #entries,
 			tonumber(args[4]), from)
+		append(entries, some)
 	end
-	if #entries == 0 then
-		entries = take_new(keys, consumer, max)
+	if #entries < max then
+		append(entries, take_new(keys, consumer, max - #entries))
 	end
 	return {'OK', from, unpack(entries)}
 end

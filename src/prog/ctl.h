@@ -71,6 +71,11 @@ int ctl_sale_find(
 int ctl_sale_find_settled(
     struct ctl *ctl, const char *slug, struct sale *out, struct wall *now);
 
+/* The highest unit and the highest slot of accepted orders that wait to be written;
+ * 0 when none does. */
+int ctl_waiting_highest(
+    struct ctl *ctl, const struct sale *sale, uint32_t *unit, uint32_t *slot);
+
 /* Will Redis do for a sale of this mode?  Exit code, after saying why not. */
 int ctl_durability_judge(struct ctl *ctl, enum sale_mode mode);
 

@@ -310,9 +310,8 @@ static int sold_highest(
 	return 0;
 }
 
-/* The same of accepted orders that wait to be written. */
-static int waiting_highest(
-    struct ctl *ctl, const struct sale *sale, uint32_t *highest)
+int ctl_waiting_highest(
+    struct ctl *ctl, const struct sale *sale, uint32_t *unit, uint32_t *slot)
 {
 	struct gate_ref ref = {sale->id, sale->epoch};
 	struct gate_entry page[SETTLE_BATCH];
@@ -321,6 +320,7 @@ static int waiting_highest(
 	enum outcome out;
 	size_t n = 0;
 
+	*unit = *slot = 0;
 	if (!has_gate(sale))
 		return 0;
 	do {
@@ -329,12 +329,15 @@ static int waiting_highest(
 		    &err);
 		if (out != OUT_DONE)
 			return ctl_fail_outcome(out, &err);
-		for (size_t i = 0; i < n; i++)
-			if (page[i].flaw[0] == '\0' &&
-			    page[i].order.unit > *highest)
-				*highest = page[i].order.unit;
-		if (n > 0)
-			after = page[n - 1].id;
+		for (size_t i = 0; i < n; i++) {
+			const struct order *order = &page[i].order;
+
+			after = page[i].id;
+			if (page[i].flaw[0] != '\0')
+				continue;
+			*unit = order->unit > *unit ? order->unit : *unit;
+			*slot = order->slot > *slot ? order->slot : *slot;
+		}
 	} while (n > 0);
 	return 0;
 }
@@ -344,8 +347,8 @@ static int waiting_highest(
 static int stock_floor(
     struct ctl *ctl, const struct sale *sale, uint32_t want, uint32_t *to)
 {
-	uint32_t waiting = want;
-	int code = waiting_highest(ctl, sale, &waiting);
+	uint32_t waiting, slot;
+	int code = ctl_waiting_highest(ctl, sale, &waiting, &slot);
 
 	if (code == 0)
 		code = sold_highest(ctl, sale, want, to);

@@ -36,6 +36,22 @@ static void limit_tell_gate(
 		    err.text);
 }
 
+/* Who had an order accepted is not told by a lower limit that he has none.  (In the
+ * very instant of the change that can still happen.) */
+static int waiting_check(
+    struct ctl *ctl, const struct sale *sale, uint32_t limit)
+{
+	uint32_t unit, slot;
+	int code = ctl_waiting_highest(ctl, sale, &unit, &slot);
+
+	if (code != 0 || slot <= limit)
+		return code;
+	return ctl_fail(CTL_NO,
+	    "sale %s: somebody has had more than %u accepted, which wait to be "
+	    "written",
+	    sale->slug, limit);
+}
+
 int ctl_sale_limit(struct ctl *ctl)
 {
 	const char *text = ctl_operand(ctl, 1);
@@ -58,6 +74,11 @@ int ctl_sale_limit(struct ctl *ctl)
 	if (sale.state == SALE_STATE_CLOSED)
 		return ctl_fail(
 		    CTL_NO, "sale %s is closed, for good", sale.slug);
+	if (to < sale.per_customer) {
+		code = waiting_check(ctl, &sale, (uint32_t)to);
+		if (code != 0)
+			return code;
+	}
 	if (to != sale.per_customer) {
 		/* The ledger first, both ways: its guard nobody passes. */
 		out = ledger_sale_set_limit(ctl->ledger, sale.id,

@@ -36,6 +36,7 @@ struct keeper {
 	struct mending *mending;
 	struct accepted *accepted; /* shared */
 	struct lost *lost;
+	enum accepted_durability durability; /* as was found last */
 	int64_t durability_ns; /* when Redis is asked for it again */
 	struct keeper_stats *stats; /* in shared memory, ours to write */
 	int64_t reap_ns; /* when the next look for expired claims is due */
@@ -43,7 +44,7 @@ struct keeper {
 		struct sale_id sale;
 		struct reap_memory memory;
 	} seen[SALE_TABLE_MAX];
-	struct log_rate ledger_rate, gate_rate, durable_rate;
+	struct log_rate ledger_rate, gate_rate;
 };
 
 struct keeper *keeper_new(const struct settings *settings,
@@ -260,6 +261,7 @@ static bool row_look_after(struct keeper *keeper, size_t i, bool reap)
 static enum accepted_durability durability_ask(struct keeper *keeper)
 {
 	const struct settings *settings = keeper->settings;
+	enum accepted_durability is;
 	struct gate_durability has;
 	struct err err = ERR_INIT;
 
@@ -268,8 +270,15 @@ static enum accepted_durability durability_ask(struct keeper *keeper)
 		return ACCEPTED_UNKNOWN;
 	if (gate_durability_suffices(wire_durable_strict(settings), &has, &err))
 		return ACCEPTED_STORED;
-	log_limited(&keeper->durable_rate, LOG_LEVEL_WARNING, "%s", err.text);
-	return settings->queue.accept_loss ? ACCEPTED_MEMORY : ACCEPTED_REFUSED;
+	is = settings->queue.accept_loss ? ACCEPTED_MEMORY : ACCEPTED_REFUSED;
+	/* Once, and again by a keeper that follows. */
+	if (is != keeper->durability)
+		log_warning("%s%s",
+		    is == ACCEPTED_REFUSED
+			? "no order is accepted in modes queue and sweep: "
+			: "",
+		    err.text);
+	return is;
 }
 
 /* Only while some sale has, or may be given, accepted orders. */
@@ -286,7 +295,8 @@ static void durability_look(
 	if (!needed || mono_ns() < keeper->durability_ns)
 		return;
 	keeper->durability_ns = deadline_in_ms(DURABILITY_MS);
-	accepted_set_durability(keeper->accepted, durability_ask(keeper));
+	keeper->durability = durability_ask(keeper);
+	accepted_set_durability(keeper->accepted, keeper->durability);
 }
 
 static int64_t keeper_tick(void *ctx)

@@ -33,7 +33,7 @@ struct desk { /* of one sale */
 	int64_t due_ns; /* when it is looked at again */
 	int64_t pause_ms; /* how long that was last */
 	bool away; /* the last batch was not done */
-	uint64_t run; /* of the sweep that is, or was, under way */
+	struct sweep_memory sweeps;
 	uint64_t left; /* orders that this run still is to write */
 	uint64_t written, voided; /* by it, so far */
 };
@@ -71,29 +71,50 @@ void settler_child_free(struct settler_child **child)
 
 /* ---- names ------------------------------------------------------- */
 
-void settler_name(char out[SETTLER_NAME_MAX], const char *what, unsigned number)
+/* FNV-1a. */
+static uint32_t hash_of(const char *text)
 {
-	char host[HOST_NAME_MAX + 1] = "";
+	uint32_t hash = UINT32_C(0x811c9dc5);
 
-	(void)gethostname(host, sizeof(host) - 1);
-	for (char *at = host; *at != '\0'; at++)
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT32_C(0x01000193);
+	return hash;
+}
+
+/* Two settlers of one name would each do the other's work as well: of a long host
+ * name both ends may be what tells it from others. */
+void settler_host(char out[SETTLER_HOST_MAX], const char *host)
+{
+	size_t n = strlen(host);
+
+	if (n < SETTLER_HOST_MAX)
+		memcpy(out, host, n + 1);
+	else
+		snprintf(out, SETTLER_HOST_MAX, "%.23s.%08" PRIx32, host,
+		    hash_of(host));
+	for (char *at = out; *at != '\0'; at++)
 		if (strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy"
 			   "z0123456789_.-",
 			*at) == NULL)
 			*at = '_';
-	snprintf(out, SETTLER_NAME_MAX, "%.32s:%.20s:%u",
-	    host[0] != '\0' ? host : "host", what, number);
 }
 
-/* Of two servers on one host each has its own listen: FNV-1a tells them apart. */
+void settler_name(char out[SETTLER_NAME_MAX], const char *what, unsigned number)
+{
+	char full[HOST_NAME_MAX + 1] = "", host[SETTLER_HOST_MAX];
+
+	(void)gethostname(full, sizeof(full) - 1);
+	settler_host(host, full[0] != '\0' ? full : "host");
+	snprintf(out, SETTLER_NAME_MAX, "%s:%.20s:%u", host, what, number);
+}
+
+/* Of two servers on one host each has its own listen. */
 static void name_make(struct settler_child *child, unsigned place)
 {
-	uint32_t hash = UINT32_C(0x811c9dc5);
 	char what[20];
 
-	for (const char *at = child->settings->www.listen; *at != '\0'; at++)
-		hash = (hash ^ (unsigned char)*at) * UINT32_C(0x01000193);
-	snprintf(what, sizeof(what), "settler-%08" PRIx32, hash);
+	snprintf(what, sizeof(what), "settler-%08" PRIx32,
+	    hash_of(child->settings->www.listen));
 	settler_name(child->name, what, place);
 }
 
@@ -170,17 +191,35 @@ static void desk_rest_more(struct desk *desk, int64_t min, int64_t max)
 		desk->pause_ms = max;
 }
 
-static void batch_failed(struct settler_child *child, struct desk *desk,
-    const struct sale *sale, enum outcome out, const struct err *err)
+/* One order that fails beside others that are written is no store that is away:
+ * those behind it need not wait longer and longer. */
+static bool some_decided(const struct settle_counts *counts)
 {
+	return counts->sold + counts->replayed + counts->voided + counts->dead >
+	       0;
+}
+
+/* Of this epoch, and read lately: only such a gauge says that nothing waits. */
+static bool gauge_speaks(const struct sale_entry *entry)
+{
+	return entry->gauge_fresh && entry->gauge.known &&
+	       entry->gauge.epoch == entry->sale.epoch;
+}
+
+static void batch_failed(struct settler_child *child, struct desk *desk,
+    const struct sale_entry *entry, enum outcome out, const struct err *err)
+{
+	bool none = gauge_speaks(entry) && entry->gauge.waiting == 0;
+
 	if (!desk->away)
 		desk->pause_ms = 0;
 	desk->away = true;
 	desk_rest_more(desk, AWAY_MIN_MS, AWAY_MAX_MS);
 	desk_rest(desk, jittered_ms(desk, desk->pause_ms));
 	stats_count(&child->stats->failures[out]);
-	log_limited(&child->away_rate, LOG_LEVEL_WARNING,
-	    "sale %s: accepted orders wait to be written: %s", sale->slug,
+	log_limited(&child->away_rate,
+	    none ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+	    "sale %s: accepted orders wait to be written: %s", entry->sale.slug,
 	    err->text);
 }
 
@@ -220,8 +259,9 @@ static void letters_tell(struct settler_child *child, const struct sale *sale,
 
 /* At most `max` orders; false when nothing more can be done now. */
 static bool batch_settle(struct settler_child *child, struct desk *desk,
-    const struct sale *sale, size_t max, struct settle_counts *counts)
+    const struct sale_entry *entry, size_t max, struct settle_counts *counts)
 {
+	const struct sale *sale = &entry->sale;
 	const struct settings *settings = child->settings;
 	const struct settler settler = {.gate = &child->gate_port,
 	    .ledger = &child->ledger_port,
@@ -236,27 +276,24 @@ static bool batch_settle(struct settler_child *child, struct desk *desk,
 	enum outcome out;
 
 	memset(counts, 0, sizeof(*counts));
-	if (!sale_table_head_read(child->table, &head))
+	if (!sale_table_head_read(child->table, &head)) {
+		desk_rest(desk, LOOK_MIN_MS);
 		return false;
+	}
 	out = sale_settle(&settler, sale, deadline_in_ms(BATCH_DEADLINE_MS),
 	    head.ledger_offset_us, &state, counts, &err);
 	counts_note(child, counts);
 	letters_tell(child, sale, counts);
+	if (some_decided(counts))
+		desk->pause_ms = 0;
 	if (out == OUT_DONE)
 		batch_done(child, desk, state, counts);
 	else
-		batch_failed(child, desk, sale, out, &err);
+		batch_failed(child, desk, entry, out, &err);
 	return out == OUT_DONE && state == SETTLE_MORE;
 }
 
 /* ---- when ------------------------------------------------------------------------------ */
-
-/* Of this epoch, and read lately: only such a gauge says that nothing waits. */
-static bool gauge_speaks(const struct sale_entry *entry)
-{
-	return entry->gauge_fresh && entry->gauge.known &&
-	       entry->gauge.epoch == entry->sale.epoch;
-}
 
 static size_t batch_max(const struct settler_child *child)
 {
@@ -293,18 +330,16 @@ static void sweep_begin(struct settler_child *child, struct desk *desk,
 {
 	struct sale_table_head head;
 	struct sweep_run run;
-	int64_t since_ms;
 	struct wall now;
 
 	if (!sale_table_head_read(child->table, &head))
 		return;
 	now = sale_table_now(&head, &clock_system);
 	run = sweep_run_at(now, child->settings->settler.sweep_interval_ms);
-	since_ms = (now.us - run.begun.us) / 1000;
-	if (run.number == 0 || run.number == desk->run ||
-	    !is_to_settle(entry) || entry->gauge.oldest_ms <= since_ms)
+	if (!sweep_is_due(&desk->sweeps, &run, now,
+		is_to_settle(entry) ? entry->gauge.waiting : 0,
+		entry->gauge.oldest_ms))
 		return;
-	desk->run = run.number;
 	desk->left = entry->gauge.waiting;
 	desk->written = desk->voided = 0;
 }
@@ -318,7 +353,7 @@ static void sweep_go_on(struct settler_child *child, struct desk *desk,
 
 	if (desk->left < max)
 		max = (size_t)desk->left;
-	more = batch_settle(child, desk, &entry->sale, max, &counts);
+	more = batch_settle(child, desk, entry, max, &counts);
 	desk->written += counts.sold + counts.replayed;
 	desk->voided += counts.voided + counts.dead;
 	desk->left -= counts.taken < desk->left ? counts.taken : desk->left;
@@ -340,7 +375,7 @@ static void desk_work(struct settler_child *child, struct desk *desk,
 		sweep_go_on(child, desk, entry);
 	else if (sale->mode != SALE_MODE_SWEEP && is_to_settle(entry))
 		(void)batch_settle(
-		    child, desk, sale, batch_max(child), &counts);
+		    child, desk, entry, batch_max(child), &counts);
 	else
 		desk_rest(desk, child->settings->keeper.refresh_ms);
 }

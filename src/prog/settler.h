@@ -24,6 +24,9 @@ struct pool_app settler_child_app(struct settler_child *child);
 /* A name for this host among those that settle (gate_port.take): `what` and the
  * number tell those of one host apart. */
 #define SETTLER_NAME_MAX 65
+/* What it says of the host; pure. */
+#define SETTLER_HOST_MAX 33
+void settler_host(char out[SETTLER_HOST_MAX], const char *host);
 void settler_name(
     char out[SETTLER_NAME_MAX], const char *what, unsigned number);
 

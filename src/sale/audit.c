@@ -147,9 +147,19 @@ static int64_t now_ns(const struct audit *a)
 	return a->clock->mono_ns(a->clock->ctx);
 }
 
+/*
+ * Two passes at least that saw the same, and the last of them long after the
+ * first: one alone may have taken as long as it likes, for a store that was away
+ * in its middle, and says nothing of units that were on the move meanwhile.
+ */
 static enum audit_state pass_judge(struct audit *a)
 {
-	if (faults_stand(a) == 0 || now_ns(a) >= a->settled_ns) {
+	uint64_t standing = faults_stand(a);
+
+	if (a->report.passes == 1)
+		a->settled_ns = now_ns(a) + a->settle_ns;
+	if (standing == 0 || a->settle_ns == 0 ||
+	    (a->report.passes > 1 && a->begun_ns >= a->settled_ns)) {
 		findings_tell(a);
 		return AUDIT_DONE;
 	}
@@ -211,7 +221,6 @@ struct audit *audit_new(const struct gate_port *gate,
 	a->sale = *sale;
 	a->ref = (struct gate_ref){sale->id, sale->epoch};
 	a->settle_ns = settle_ms * NS_PER_MS;
-	a->settled_ns = now_ns(a) + a->settle_ns;
 	return a;
 }
 

@@ -68,7 +68,8 @@ const char *unit_home_name(enum unit_home home);
 
 /*
  * An audit under way.  `settle_ms`: how long a finding must stand, pass after
- * pass, before it is believed.  Ports and clock are borrowed; `sale` is copied,
+ * pass, before it is believed: from the end of the first pass to the beginning of
+ * the last.  0: the first is believed.  Ports and clock are borrowed; `sale` is copied,
  * and when it changes its epoch or stock the audit is worth nothing any more.
  * NULL: out of memory.
  */

@@ -18,6 +18,10 @@
 #define SEEN_WAITING       64u
 #define SEEN_WAITING_TWICE 128u
 
+/* Of the gate: a page of so many keeps Redis from everybody else for less than
+ * a millisecond. */
+#define AUDIT_GATE_PAGE 200
+
 /* Who holds a unit that has no row yet. */
 struct claim_note {
 	uint32_t unit;
@@ -45,10 +49,15 @@ struct audit {
 	const struct clock *clock;
 	struct sale sale; /* as it was at the beginning */
 	struct gate_ref ref;
-	int64_t settle_ns, settled_ns; /* how long, and until when */
+	int64_t settle_ns;
+	int64_t begun_ns; /* when this pass was */
+	int64_t
+	    settled_ns; /* of a pass that begins then, faults are believed */
 	int64_t not_before_ns; /* of the next pass */
 	enum audit_phase phase;
 	uint64_t cursor; /* offset, cursor or unit: the page that comes next */
+	uint32_t page[AUDIT_GATE_PAGE]; /* of the free list, read last */
+	size_t npage;
 	struct gate_entry_id after; /* of the queue, likewise */
 	uint8_t *seen; /* [stock + 1], bits above */
 	uint8_t *fault; /* [stock + 1], enum unit_fault + 1, 0: fine */

@@ -12,9 +12,7 @@
 
 #include <stdlib.h>
 
-/* Of the gate: a page of so many keeps Redis from everybody else for less than
- * a millisecond.  Of the ledger. */
-#define GATE_PAGE   200
+#define GATE_PAGE   AUDIT_GATE_PAGE
 #define LEDGER_PAGE 1000
 
 static bool in_bounds(struct audit *a, uint32_t unit)
@@ -28,7 +26,10 @@ static bool in_bounds(struct audit *a, uint32_t unit)
 enum outcome audit_read_gauge(
     struct audit *a, int64_t deadline_ns, struct err *err)
 {
-	enum outcome out = a->gate->gauge(
+	enum outcome out;
+
+	a->begun_ns = a->clock->mono_ns(a->clock->ctx);
+	out = a->gate->gauge(
 	    a->gate->ctx, a->sale.id, deadline_ns, &a->report.gauge, err);
 
 	if (out != OUT_DONE)
@@ -41,31 +42,64 @@ enum outcome audit_read_gauge(
 	a->report.confirm_pending = a->report.tell_pending = 0;
 	memset(a->seen, 0, a->sale.stock + 1);
 	audit_phase_set(a, PHASE_FREE);
+	a->npage = 0;
+	a->cursor =
+	    a->report.gauge.known && a->report.gauge.epoch == a->ref.epoch
+		? a->report.gauge.free
+		: a->sale.stock;
 	return OUT_DONE;
 }
+
+/* How many at the end of the page `units` were the beginning of the last one. */
+static size_t page_overlap(
+    const struct audit *a, const uint32_t *units, size_t n)
+{
+	size_t most = n < a->npage ? n : a->npage;
+
+	for (size_t k = most; k > 0; k--)
+		if (memcmp(units + n - k, a->page, k * sizeof(*units)) == 0)
+			return k;
+	return 0;
+}
+
+static void free_note(struct audit *a, uint32_t unit)
+{
+	if (!in_bounds(a, unit))
+		return;
+	if ((a->seen[unit] & SEEN_FREE) != 0)
+		a->seen[unit] |= SEEN_FREE_TWICE;
+	a->seen[unit] |= SEEN_FREE;
+}
+
+/*
+ * From the end to the beginning: what is sold meanwhile is taken from the
+ * beginning, and the rest moves up, so that some is seen twice.  The other way
+ * round it would be missed, and a busy sale seem to lose units.
+ */
 
 enum outcome audit_read_free(
     struct audit *a, int64_t deadline_ns, struct err *err)
 {
 	uint32_t units[GATE_PAGE];
 	enum outcome out;
-	size_t n;
+	size_t max, fresh, n;
 
-	out = a->gate->free_list(a->gate->ctx, a->ref, a->cursor, GATE_PAGE,
+	max = a->cursor < GATE_PAGE ? (size_t)a->cursor : GATE_PAGE;
+	if (max == 0) {
+		audit_phase_set(a, PHASE_LEASES);
+		return OUT_DONE;
+	}
+	out = a->gate->free_list(a->gate->ctx, a->ref, a->cursor - max, max,
 	    deadline_ns, units, &n, err);
 	if (out != OUT_DONE)
 		return out;
-	for (size_t i = 0; i < n; i++) {
-		if (!in_bounds(a, units[i]))
-			continue;
-		if ((a->seen[units[i]] & SEEN_FREE) != 0)
-			a->seen[units[i]] |= SEEN_FREE_TWICE;
-		a->seen[units[i]] |= SEEN_FREE;
-	}
-	a->cursor += n;
-	a->report.free = a->cursor;
-	if (n == 0)
-		audit_phase_set(a, PHASE_LEASES);
+	fresh = n - page_overlap(a, units, n);
+	for (size_t i = 0; i < fresh; i++)
+		free_note(a, units[i]);
+	memcpy(a->page, units, n * sizeof(*units));
+	a->npage = n;
+	a->cursor -= max;
+	a->report.free += fresh;
 	return OUT_DONE;
 }
 

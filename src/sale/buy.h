@@ -43,6 +43,7 @@ struct purchase {
 	char ref[ORDER_REF_MAX + 1];
 	bool waiting; /* sale_entry_may_wait(): the gate may hold accepted
 		       * orders although the mode is direct by now */
+	bool settling; /* closed so lately that another may be accepted yet */
 	struct wall now; /* by the ledger's clock (table offset applied) */
 	int64_t deadline_ns; /* for all of it */
 };

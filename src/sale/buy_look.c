@@ -72,11 +72,26 @@ enum step buy_replay(struct buying *b, const struct order *row)
 
 /* ---- the sale does not sell -------------------------------------------------------- */
 
+/*
+ * Until no purchase that was admitted before is on its way any more.  A row meets
+ * the guard, and a closed state waited for every running insert; an accepted order
+ * meets no guard, and nobody waited for it: it may come as late as this purchase
+ * still could.
+ */
 static enum step ended(struct buying *b, struct wall now)
 {
-	/* A closed state waited for every running insert; a clock did not. */
-	if (b->sale.state != SALE_STATE_CLOSED &&
-	    now.us < b->sale.closes.us + ENDED_GRACE_US)
+	const struct purchase *purchase = b->purchase;
+	bool closed = b->sale.state == SALE_STATE_CLOSED;
+	bool accepts = b->sale.mode != SALE_MODE_DIRECT;
+	int64_t left_us = (purchase->deadline_ns - buy_now_ns(b)) / NS_PER_US;
+	int64_t grace_us = ENDED_GRACE_US;
+
+	if (accepts && grace_us < left_us)
+		grace_us = left_us;
+	if (!closed && now.us < b->sale.closes.us + grace_us)
+		return buy_answer(b, VERDICT_TRY_AGAIN);
+	if (closed && accepts &&
+	    (purchase->settling || purchase->sale.state != SALE_STATE_CLOSED))
 		return buy_answer(b, VERDICT_TRY_AGAIN);
 	return buy_answer(b, VERDICT_ENDED);
 }

@@ -302,6 +302,9 @@ bool mem_claim_check(struct mem_gate *gate, struct gate_ref ref,
 		if (meta != NULL)
 			out->epoch =
 			    meta->retired != 0 ? meta->retired : meta->epoch;
+		/* A ledger that has lost the later epoch tells nobody of it. */
+		if (meta != NULL && meta->forgot == 0)
+			mem_forgot_note(gate, ref);
 		return false;
 	}
 	if (chain_match(epoch, chain, who, meta->limit, out))

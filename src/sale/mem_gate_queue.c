@@ -173,7 +173,7 @@ static enum outcome gate_pending(void *ctx, struct gate_ref ref,
 
 /* ---- settling ------------------------------------------------------------------------ */
 
-/* The three that a settler is given, in this order; one kind a call. */
+/* The three that a settler is given, in this order. */
 enum kind {
 	KIND_OWN,
 	KIND_IDLE,
@@ -214,8 +214,7 @@ static enum outcome gate_take(void *ctx, struct gate_ref ref,
 	BUG_ON(max < 1 || max > SETTLE_BATCH);
 	*n = 0;
 	*known = mem_meta_at(ctx, ref) != NULL;
-	for (enum kind kind = KIND_OWN; *known && kind < KIND_COUNT && *n == 0;
-	     kind++)
+	for (enum kind kind = KIND_OWN; *known && kind < KIND_COUNT; kind++)
 		for (size_t i = 0; i < epoch->queue.n && *n < max; i++) {
 			if (!is_of_kind(
 				&entry[i], kind, consumer, now_ms - idle_ms))

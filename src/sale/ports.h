@@ -215,9 +215,10 @@ struct gate_port {
 	    const struct customer *who, int64_t deadline_ns, struct order *out,
 	    size_t max, size_t *n, bool *known, struct err *err);
 	/*
-	 * Entries for a settler, oldest first, at most `max` <= SETTLE_BATCH:
-	 * those that it was given before and has not settled; else some that
-	 * another was given longer than idle_ms ago; else new ones.  *known as
+	 * Entries for a settler, at most `max` <= SETTLE_BATCH: first those that
+	 * it was given before and has not settled; then, so that nothing waits
+	 * behind one of them that cannot be decided, some that another was given
+	 * longer than idle_ms ago; then new ones; each oldest first.  *known as
 	 * above.  `consumer`: 1..64 bytes of [A-Za-z0-9_.:-], the same after a
 	 * restart.  Does not wait.
 	 */

@@ -277,7 +277,7 @@ enum outcome sale_settle(const struct settler *settler, const struct sale *sale,
 		out = taken_settle(&s, &decided);
 	if (!known || s.stale)
 		*state = SETTLE_STALE;
-	/* Behind old entries there may be new ones, which were not given. */
+	/* Of one that died, a page was looked at: there may be more. */
 	else if (decided > 0 &&
 		 (s.n == settler->batch || counts->redelivered > 0))
 		*state = SETTLE_MORE;

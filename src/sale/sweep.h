@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct sweep_run {
@@ -19,5 +20,20 @@ struct sweep_run {
 
 /* `interval_ms` 0: all of it is 0. */
 struct sweep_run sweep_run_at(struct wall now, int64_t interval_ms);
+
+/* What a settler remembers of one sale; zero at first. */
+struct sweep_memory {
+	uint64_t run; /* that it began last */
+	uint64_t
+	    seen; /* during which something waited, and none was begun since */
+};
+
+/*
+ * Is `run` to be begun?  Yes, if something waits that was there at its beginning:
+ * the oldest for oldest_ms, by the gate's clock; or we have seen it before.  (That
+ * clock may have been set back: then everything is young for as long.)  Not twice.
+ */
+bool sweep_is_due(struct sweep_memory *memory, const struct sweep_run *run,
+    struct wall now, uint64_t waiting, int64_t oldest_ms);
 
 #endif

@@ -103,6 +103,8 @@ void web_order_buy(struct exchange *x)
 	purchase.sale = entry.sale;
 	purchase.waiting =
 	    sale_entry_may_wait(&entry, clock->mono_ns(clock->ctx));
+	purchase.settling =
+	    clock->mono_ns(clock->ctx) < entry.closed_settles_ns;
 	purchase.customer = x->who;
 	purchase.key = key;
 	memcpy(purchase.payload_hash, payload.hash, PAYLOAD_HASH_BYTES);

@@ -159,6 +159,8 @@ START_TEST(test_retired)
 		}
 	rig_assert_counts(&rig, 1, 1, 3, 3);
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
+	/* Once, however many ask. */
+	ck_assert_uint_eq(rig_gauge(&rig).forgot, 1);
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
 	queue_settle(&rig, ref, entries, 1, GATE_FATE_VOID);
 	rig_release(&rig, "bob", 900, GATE_RELEASE_VOID);
@@ -326,6 +328,8 @@ START_TEST(test_stock_while_they_wait)
 	ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);
 	if (stocks[_i].first)
 		queue_settle(&rig, ref, &entries[1], 1, stocks[_i].fate);
+	/* What comes back above the stock is let go. */
+	rig_assert_free(&rig, "");
 	stock(&rig, true, 2);
 	if (!stocks[_i].first)
 		queue_settle(&rig, ref, &entries[1], 1, stocks[_i].fate);
@@ -391,16 +395,6 @@ START_TEST(test_refused_whole)
 }
 END_TEST
 
-/* How often Redis has changed anything. */
-static long changes(struct rig *rig)
-{
-	static const char name[] = "rdb_changes_since_last_save:";
-	const char *at = strstr(rig_text(rig, "INFO persistence"), name);
-
-	ck_assert_ptr_nonnull(at);
-	return strtol(at + sizeof(name) - 1, NULL, 10);
-}
-
 /* Nothing is written before everything is read: a foreign key in the place of one
  * of ours leaves the others as they were. */
 static const char *const parts[] = {
@@ -425,14 +419,14 @@ START_TEST(test_foreign_key)
 	    .fate = GATE_FATE_VOID};
 	rig_do(&rig, "DEL {fg:5}:%s", parts[_i]);
 	rig_do(&rig, "SET {fg:5}:%s foreign", parts[_i]);
-	before = changes(&rig);
+	before = rig_changes(&rig);
 	ASSERT_OUT(queue_try(&rig, "ann", 9, 0, &ticket, &err), OUT_UNKNOWN);
 	ASSERT_SAYS("WRONGTYPE");
 	if (_i != 2) /* what is accepted has no lease */
 		ASSERT_OUT(rig.port.settled(
 			       rig.port.ctx, ref, &settled, 1, SOON, &err),
 		    OUT_UNKNOWN);
-	ck_assert_int_eq(changes(&rig), before);
+	ck_assert_int_eq(rig_changes(&rig), before);
 	rig_close(&rig);
 }
 END_TEST

@@ -149,6 +149,18 @@ static void ticket_assert(
 		ck_assert_uint_eq(got.epoch, 2);
 }
 
+/* Both of the first attempts, whatever unit they have. */
+static void confirm(struct rig *rig, unsigned n)
+{
+	for (uint32_t unit = 1; unit <= UNITS; unit++)
+		for (unsigned attempt = 0; attempt < 2; attempt++) {
+			struct claim_id claim = rig_id(n * 100 + attempt);
+
+			rig->port.confirm(rig->port.ctx, ref, &claim, unit);
+		}
+	rig_gauge(rig); /* reads the confirms' replies before its own */
+}
+
 static void step_play(
     struct rig *rig, const struct scene *scene, const struct step *step)
 {
@@ -166,8 +178,7 @@ static void step_play(
 		    scene, step, rig_claim(rig, step->who, step->n * 100));
 		break;
 	case CONFIRM:
-		rig_confirm(rig, step->n * 100);
-		rig_confirm(rig, step->n * 100 + 1);
+		confirm(rig, step->n);
 		break;
 	case RELEASE:
 		rig_release(rig, step->who, step->n * 100, GATE_RELEASE_VOID);
@@ -260,6 +271,37 @@ START_TEST(test_a_lost_answer)
 	queue_assert(&rig, 1, 0);
 	rig_assert_counts(&rig, 2, 0, 1, 1);
 	gate_free(&hasty.gate);
+	rig_close(&rig);
+}
+END_TEST
+
+/*
+ * WAITAOF is about what its own connection wrote.  An order that is there already
+ * was written by another: asked with touch 1, the answer comes with a write that
+ * changes nothing, so that there is something to wait for.
+ */
+START_TEST(test_touch)
+{
+	struct claim_id claim = queue_chain(1).id[0];
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 3, 1);
+	queue_enqueue(&rig, "ann", 1);
+	for (int touch = 0; touch < 2; touch++) {
+		long before = rig_changes(&rig);
+		redisReply *reply = redisCommand(rig.admin,
+		    "FCALL fg_enqueue_v2 7 {fg:5}:meta {fg:5}:1:free "
+		    "{fg:5}:1:lease {fg:5}:1:rec {fg:5}:1:slot "
+		    "{fg:5}:1:queue {fg:5}:1:void 1 ann 0 %d hash ref 5 %b",
+		    touch, claim.b, (size_t)CLAIM_BYTES);
+
+		ck_assert_int_eq(reply->type, REDIS_REPLY_ARRAY);
+		ck_assert_str_eq(reply->element[0]->str, "QUEUED");
+		freeReplyObject(reply);
+		ck_assert_int_eq(rig_changes(&rig) - before, touch);
+	}
+	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
 	rig_close(&rig);
 }
 END_TEST
@@ -447,7 +489,8 @@ END_TEST
 
 TESTS_MAIN("gate-queue", UNIT_TABLE("scene", test_scene, ARRAY_LEN(scenes)),
     UNIT("one-fact", test_accepted_is_one_fact),
-    UNIT("lost-answer", test_a_lost_answer), UNIT("no-unit", test_no_unit_left),
+    UNIT("lost-answer", test_a_lost_answer), UNIT("touch", test_touch),
+    UNIT("no-unit", test_no_unit_left),
     UNIT_TABLE("no-unit-history", test_no_unit_left_and_history_lost, 2),
     UNIT("no-sale", test_no_sale), UNIT("spent", test_spent),
     UNIT("from", test_from), UNIT("pending", test_pending))

@@ -33,7 +33,8 @@ START_TEST(test_oldest_first)
 }
 END_TEST
 
-/* What it was given and has not ended comes first, and is counted. */
+/* What it was given and has not ended comes first, and is counted; what is new does
+ * not wait for it. */
 START_TEST(test_leftovers)
 {
 	struct gate_entry first[SETTLE_BATCH], again[SETTLE_BATCH];
@@ -45,14 +46,16 @@ START_TEST(test_leftovers)
 	ck_assert_uint_eq(queue_take(&rig, "s", first), 2);
 	ck_assert_int_eq(queue_enqueue(&rig, "late", 7).answer, GATE_TAKEN);
 	for (unsigned times = 2; times < 5; times++) {
-		ck_assert_uint_eq(queue_take(&rig, "s", again), 2);
+		ck_assert_uint_eq(queue_take(&rig, "s", again), 3);
 		ck_assert_uint_eq(again[0].id.ms, first[0].id.ms);
 		ck_assert_uint_eq(again[1].deliveries, times);
+		ck_assert_uint_eq(again[2].order.unit, 3);
+		ck_assert_uint_eq(again[2].deliveries, times - 1);
 	}
 	queue_settle(&rig, ref, again, 2, GATE_FATE_SOLD);
 	ck_assert_uint_eq(queue_take(&rig, "s", again), 1);
 	ck_assert_uint_eq(again[0].order.unit, 3);
-	ck_assert_uint_eq(again[0].deliveries, 1);
+	ck_assert_uint_eq(again[0].deliveries, 4);
 	queue_assert(&rig, 1, 1);
 	rig_close(&rig);
 }
@@ -157,29 +160,39 @@ START_TEST(test_idle_behind_a_busy_page)
 }
 END_TEST
 
-/* Its own leftovers, then others', then new ones: one source a call. */
-START_TEST(test_sources)
+static size_t take_some(struct rig *rig, const char *consumer, size_t max,
+    int64_t idle_ms, struct gate_entry *entries)
 {
-	struct gate_entry entries[SETTLE_BATCH];
 	struct err err = ERR_INIT;
 	bool known;
 	size_t n;
+
+	ASSERT_OUT(rig->port.take(rig->port.ctx, ref, consumer, max, idle_ms,
+		       SOON, entries, &n, &known, &err),
+	    OUT_DONE);
+	return n;
+}
+
+/* Its own leftovers, then others', then new ones: never more than it may have, none
+ * of them twice. */
+START_TEST(test_sources)
+{
+	struct gate_entry entries[SETTLE_BATCH];
 	struct rig rig;
 
 	rig_open(&rig);
 	rig_sale(&rig, ref, 9, 1);
-	queue_accept(&rig, 3);
-	for (int i = 0; i < 2; i++)
-		ASSERT_OUT(
-		    rig.port.take(rig.port.ctx, ref, i == 0 ? "me" : "other", 1,
-			1000, SOON, entries, &n, &known, &err),
-		    OUT_DONE);
-	for (unsigned unit = 1; unit <= 3; unit++) {
-		ck_assert_uint_eq(queue_take_idle(&rig, "me", 0, entries), 1);
-		ck_assert_uint_eq(entries[0].order.unit, unit);
-		ck_assert_uint_eq(entries[0].deliveries, unit < 3 ? 2 : 1);
-		queue_settle(&rig, ref, entries, 1, GATE_FATE_SOLD);
+	queue_accept(&rig, 4);
+	ck_assert_uint_eq(take_some(&rig, "me", 1, 1000, entries), 1);
+	ck_assert_uint_eq(take_some(&rig, "other", 1, 1000, entries), 1);
+	for (size_t max = 1; max <= 5; max++) {
+		size_t n = take_some(&rig, "me", max, 0, entries);
+
+		ck_assert_uint_eq(n, max < 4 ? max : 4);
+		for (unsigned i = 0; i < n; i++)
+			ck_assert_uint_eq(entries[i].order.unit, i + 1);
 	}
+	queue_settle(&rig, ref, entries, 4, GATE_FATE_SOLD);
 	queue_assert(&rig, 0, 0);
 	rig_close(&rig);
 }

@@ -137,6 +137,14 @@ check_PROGRAMS += %reldir%/gate_spoiled
 dist_check_SCRIPTS += %reldir%/gate_spoiled.it
 TESTS += %reldir%/gate_spoiled.it
 
+check_PROGRAMS += %reldir%/gate_twins
+%canon_reldir%_gate_twins_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_gate_twins_SOURCES = %reldir%/gate_twins.c $(GATE_QUEUE_RIG)
+%canon_reldir%_gate_twins_LDADD = libgate.a libsalemem.a libsale.a libbase.a \
+	$(HIREDIS_LIBS) $(CHECK_LIBS)
+dist_check_SCRIPTS += %reldir%/gate_twins.it
+TESTS += %reldir%/gate_twins.it
+
 # In builds with failpoints only; distributed in any.
 if FG_FAILPOINTS
 check_PROGRAMS += %reldir%/gate_failpoints

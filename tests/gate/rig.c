@@ -133,6 +133,15 @@ const char *rig_text(struct rig *rig, const char *fmt, ...)
 	return text;
 }
 
+long rig_changes(struct rig *rig)
+{
+	static const char name[] = "rdb_changes_since_last_save:";
+	const char *at = strstr(rig_text(rig, "INFO persistence"), name);
+
+	ck_assert_ptr_nonnull(at);
+	return strtol(at + sizeof(name) - 1, NULL, 10);
+}
+
 void rig_must_fail(struct rig *rig, const char *says, const char *fmt, ...)
 {
 	redisReply *reply;

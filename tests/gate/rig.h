@@ -42,6 +42,8 @@ pid_t rig_server_pid(void);
 long long rig_do(struct rig *rig, const char *fmt, ...);
 /* The same for a text; lives until the next call. */
 const char *rig_text(struct rig *rig, const char *fmt, ...);
+/* How often the server has changed anything. */
+long rig_changes(struct rig *rig);
 /* The error that it must give. */
 void rig_must_fail(struct rig *rig, const char *says, const char *fmt, ...);
 

@@ -265,6 +265,29 @@ START_TEST(test_another_server)
 }
 END_TEST
 
+/* A failover to a weak server, which dies as soon as it has answered: what the next
+ * one promises is not about the order. */
+START_TEST(test_a_third_server)
+{
+	static const struct fake_step steps[] = {GREET(), EXPECT(1),
+	    SEND(ALWAYS), EXPECT(1), SEND(TAKEN), CLOSE(), GREET(), EXPECT(1),
+	    SEND(TAKEN), CLOSE(), GREET(), EXPECT(1), SEND(ALWAYS),
+	    UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
+	struct err err = ERR_INIT;
+
+	ASSERT_DONE(enqueue);
+	fake_reached(fake, 8);
+	ASSERT_DONE(claim);
+	fake_reached(fake, 6);
+	ck_assert_int_eq(
+	    gate_durable_after(gate, deadline_in_ms(LONG_MS), &err),
+	    OUT_UNKNOWN);
+	stop(fake, gate);
+}
+END_TEST
+
 /* Refused, or not answered: the order was not sent. */
 START_TEST(test_not_sent)
 {
@@ -307,5 +330,6 @@ TESTS_MAIN("gate-durable",
     UNIT_TABLE("not-synced", test_not_synced, ARRAY_LEN(in_doubt)),
     UNIT("synced-elsewhere", test_synced_on_another_connection),
     UNIT_TABLE("another-server", test_another_server, ARRAY_LEN(other_servers)),
+    UNIT("third-server", test_a_third_server),
     UNIT_TABLE("not-sent", test_not_sent, 5),
     UNIT("accept-loss", test_accept_loss))

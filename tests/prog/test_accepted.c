@@ -92,9 +92,9 @@ START_TEST(test_notes_are_kept_until_closed_or_overwritten)
 END_TEST
 
 #define WRITERS 3
-#define NOTES   120000
+#define NOTES   30000
 
-/* Several writers, several times around, and a reader that must not see a note
+/* Several writers, more than once around, and a reader that must not see a note
  * that nobody wrote. */
 START_TEST(test_writers_do_not_mix)
 {
@@ -385,9 +385,73 @@ START_TEST(test_settler_names)
 }
 END_TEST
 
+/* One after the other, of one settler; runs are at 60 s, 120 s, ... */
+static const struct {
+	int64_t now_s;
+	uint64_t waiting;
+	int64_t oldest_ms;
+	bool due;
+} looks_at[] = {
+    {61, 0, 0, false},
+    {65, 3, 2000, false}, /* came behind the beginning of the run */
+    {119, 3, 56000, false},
+    {120, 3, 57000, true},
+    {121, 3, 58000, false}, /* under way */
+    {130, 1, 5000, false},
+    {180, 1, 55000, true},
+    {190, 0, 0, false},
+    /* Somebody sets the gate's clock back, by an hour. */
+    {200, 2, 0, false},
+    {239, 2, 0, false},
+    {240, 2, 0, true},
+    {241, 2, 0, false},
+    {250, 0, 0, false},
+    {300, 0, 0, false},
+    {301, 1, 0, false},
+    {359, 1, 0, false},
+    {361, 1, 0, true},
+};
+
+START_TEST(test_sweep_is_due)
+{
+	struct sweep_memory memory = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(looks_at); i++) {
+		struct wall now = {looks_at[i].now_s * US_PER_S};
+		struct sweep_run run = sweep_run_at(now, 60000);
+
+		ck_assert_msg(
+		    sweep_is_due(&memory, &run, now, looks_at[i].waiting,
+			looks_at[i].oldest_ms) == looks_at[i].due,
+		    "at %d s", (int)looks_at[i].now_s);
+		/* Without a schedule there is none. */
+		run = sweep_run_at(now, 0);
+		ck_assert(!sweep_is_due(&(struct sweep_memory){0}, &run, now,
+		    looks_at[i].waiting, looks_at[i].oldest_ms));
+	}
+}
+END_TEST
+
+/* Pods of one deployment differ in their last letters, hosts of one domain in their
+ * first. */
+START_TEST(test_settler_hosts)
+{
+	char one[SETTLER_HOST_MAX], two[SETTLER_HOST_MAX];
+
+	settler_host(one, "flashgate-production-5d59d67564-abcde");
+	settler_host(two, "flashgate-production-5d59d67564-abcdf");
+	ck_assert_str_ne(one, two);
+	ck_assert_uint_eq(strlen(one), SETTLER_HOST_MAX - 1);
+	settler_host(two, "flashgate-production-5d59d67564-abcde");
+	ck_assert_str_eq(one, two);
+	settler_host(one, "shop:1");
+	ck_assert_str_eq(one, "shop_1");
+}
+END_TEST
+
 TESTS_MAIN("accepted",
-    UNIT("ring", test_notes_are_kept_until_closed_or_overwritten),
-    UNIT("writers", test_writers_do_not_mix),
+    UNIT_SLOW("ring", test_notes_are_kept_until_closed_or_overwritten, 60),
+    UNIT_SLOW("writers", test_writers_do_not_mix, 60),
     UNIT("durability", test_durability),
     UNIT("lost", test_what_is_in_neither_store_is_lost),
     UNIT("not lost", test_what_is_decided_or_carried_is_not_lost),
@@ -395,4 +459,5 @@ TESTS_MAIN("accepted",
     UNIT_TABLE("doubt", test_a_doubt_is_no_loss, ARRAY_LEN(doubts)),
     UNIT("all", test_all_of_them_are_looked_at),
     UNIT_TABLE("run", test_sweep_run, ARRAY_LEN(runs)),
-    UNIT("names", test_settler_names))
+    UNIT("due", test_sweep_is_due), UNIT("names", test_settler_names),
+    UNIT("hosts", test_settler_hosts))

@@ -18,6 +18,11 @@ unit_tests += %reldir%/test_twins
 %canon_reldir%_test_mend_SOURCES = %reldir%/test_mend.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_mend_LDADD = $(SALE_TEST_LIBS)
 
+unit_tests += %reldir%/test_audit
+%canon_reldir%_test_audit_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_audit_SOURCES = %reldir%/test_audit.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_audit_LDADD = $(SALE_TEST_LIBS)
+
 unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_mem_gate_SOURCES = %reldir%/test_mem_gate.c \
@@ -39,3 +44,9 @@ unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry %rel
 %canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_storm_LDADD = $(SALE_TEST_LIBS)
+
+# The table of sales, where orders wait.
+unit_tests += %reldir%/test_table
+%canon_reldir%_test_table_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_table_SOURCES = %reldir%/test_table.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_table_LDADD = $(SALE_TEST_LIBS)

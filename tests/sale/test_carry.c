@@ -590,6 +590,130 @@ START_TEST(test_the_dead_do_not_publish)
 }
 END_TEST
 
+/* A rebuilder that dies between publishing and opening leaves two generations. */
+START_TEST(test_nothing_old_is_left)
+{
+	struct gate_entry left[SETTLE_BATCH];
+	struct rebuild_result result;
+	struct world w;
+	struct err err;
+	size_t n;
+
+	queue_init(&w, 2, 1);
+	(void)world_accept(&w, "alice", NULL);
+	fault_plan_add(
+	    &w.plan, FAULT_LEDGER_EPOCH_END, 1, FAULT_UNKNOWN_NOT_APPLIED);
+	ck_assert_int_eq(
+	    sale_rebuild(&w.faulty_gate, &w.faulty_ledger, &w.sale,
+		SALE_STATE_OPEN, INT64_MAX, NULL, NULL, &result, &err),
+	    OUT_UNKNOWN);
+	world_sale_get(&w);
+	ck_assert_uint_eq(w.sale.epoch, 2);
+	(void)rebuild_done(&w, 1, 0, 1, 0);
+	for (uint32_t epoch = 1; epoch <= 3; epoch++) {
+		ck_assert_int_eq(w.gate.queue_scan(w.gate.ctx,
+				     (struct gate_ref){w.sale.id, epoch},
+				     (struct gate_entry_id){0, 0}, SETTLE_BATCH,
+				     INT64_MAX, left, &n, &err),
+		    OUT_DONE);
+		ck_assert_uint_eq(n, epoch == 3);
+	}
+	world_fini(&w);
+}
+END_TEST
+
+/* A rebuilder retires the gate and dies, and the ledger fails over to a replica that
+ * has not heard of his epoch: for it all is well, and the gate gives nothing out. */
+START_TEST(test_the_ledger_forgets_who_retired_it)
+{
+	struct mend_memory memory = {0};
+	struct mend_result result;
+	struct mender mender;
+	struct order alice;
+	struct world w;
+	struct err err;
+
+	queue_init(&w, 2, 1);
+	mender = (struct mender){&w.gate, &w.ledger, &w.clock};
+	if (_i == 1)
+		world_mode(&w, SALE_MODE_DIRECT);
+	else
+		alice = world_accept(&w, "alice", NULL);
+	ck_assert_int_eq(w.gate.retire(w.gate.ctx,
+			     (struct gate_ref){w.sale.id, 2}, INT64_MAX, &err),
+	    OUT_DONE);
+	ck_assert_int_eq(world_verdict(&w, "bob", NULL), VERDICT_REBUILDING);
+	ck_assert_int_eq(
+	    sale_mend(&mender, w.sale.id, 0, &memory, &result, &err), OUT_DONE);
+	ck_assert(result.done);
+	world_sale_get(&w);
+	ck_assert_int_eq(world_verdict(&w, "bob", NULL),
+	    _i == 1 ? VERDICT_CREATED : VERDICT_ACCEPTED);
+	world_settle(&w);
+	world_drain(&w);
+	if (_i == 0)
+		ck_assert_int_eq(status_of(&w, &alice), ORDER_SOLD);
+	assert_clean(&w);
+	world_fini(&w);
+}
+END_TEST
+
+/* A disk that takes its time: each page is a write that Redis syncs first. */
+static struct {
+	struct gate_port gate;
+	struct world *w;
+	int64_t before_ms; /* passes before the next page is written */
+} slow;
+
+static enum outcome slow_carry(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
+    struct err *err)
+{
+	world_advance(slow.w, slow.before_ms);
+	slow.before_ms = 12;
+	if (slow.w->mono_ns >= deadline_ns) {
+		err_set(err, 0, "no time left to ask");
+		return OUT_NOT_DONE;
+	}
+	return slow.gate.carry(ctx, ref, orders, n, deadline_ns, refused, err);
+}
+
+/* As the rest of the rebuild may take all of the time that its stock allows, what
+ * waits has time of its own: else a long queue could never be carried over. */
+START_TEST(test_time_for_what_waits)
+{
+	struct mend_memory memory = {0};
+	struct mend_result result;
+	struct gate_port gate;
+	struct mender mender;
+	struct world w;
+	struct err err;
+	char name[16];
+
+	queue_init(&w, 200, 1);
+	for (int i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		(void)world_accept(&w, name, NULL);
+	}
+	slow.gate = gate = w.gate;
+	slow.w = &w;
+	slow.before_ms = mend_bound_ms(200, 0);
+	gate.carry = slow_carry;
+	mender = (struct mender){&gate, &w.ledger, &w.clock};
+	mem_gate_restart(w.mem_gate);
+	/* What a stranger has written into the stream is no order. */
+	ck_assert_int_eq(mend_bound_ms(200, 5000), mend_bound_ms(200, 200));
+	ck_assert_int_eq(
+	    sale_mend(&mender, w.sale.id, 0, &memory, &result, &err), OUT_DONE);
+	ck_assert(result.done);
+	ck_assert_uint_eq(result.rebuilt.waiting, 200);
+	ck_assert_int_eq(memory.bound_ms, mend_bound_ms(200, 200));
+	world_sale_get(&w);
+	assert_clean(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* The operator closes the sale while its gate is half made: what waits is
  * carried over all the same, and the sale stays closed. */
 START_TEST(test_closed_half_made)
@@ -766,6 +890,9 @@ TESTS_MAIN("carry", UNIT("over", test_what_waits_goes_over),
 	ARRAY_LEN(deaths)),
     UNIT("retired", test_nothing_is_accepted_behind_the_reader),
     UNIT_TABLE("late", test_the_dead_do_not_publish, 2),
+    UNIT("nothing-old", test_nothing_old_is_left),
+    UNIT_TABLE("ledger-forgets", test_the_ledger_forgets_who_retired_it, 2),
+    UNIT("time-for-what-waits", test_time_for_what_waits),
     UNIT_TABLE("closed", test_closed_half_made, 2),
     UNIT("unlinked", test_old_keys_are_unlinked),
     UNIT("audit", test_audit_at_home),

@@ -110,15 +110,23 @@ static void forget(struct world *w)
 	    OUT_DONE);
 }
 
-static void fence(struct world *w)
+/* Somebody begins to make the gate anew. */
+static void fence(struct world *w, enum sale_state during)
 {
 	struct err err;
 	bool won;
 
-	ck_assert_int_eq(w->ledger.epoch_begin(w->ledger.ctx, &w->sale,
-			     SALE_STATE_REBUILD, INT64_MAX, &won, &err),
+	ck_assert_int_eq(w->ledger.epoch_begin(w->ledger.ctx, &w->sale, during,
+			     INT64_MAX, &won, &err),
 	    OUT_DONE);
 	ck_assert(won);
+}
+
+/* Past the time that somebody who is at it may take. */
+static void outwait(struct world *w, struct mend_memory *memory)
+{
+	ck_assert(!mend(w, memory, OUT_DONE).tried);
+	world_advance(w, mend_bound_ms(w->sale.stock, 0) + 1);
 }
 
 static const struct {
@@ -188,6 +196,7 @@ START_TEST(test_state_stays)
 	w.sale.state = state;
 	world_sale_put(&w);
 	wipe(&w);
+	outwait(&w, &memory);
 	ck_assert_int_eq(
 	    mend(&w, &memory, OUT_DONE).done, state == SALE_STATE_PAUSED);
 	world_sale_get(&w);
@@ -208,6 +217,7 @@ START_TEST(test_paused_stays_so_when_the_rebuilder_dies)
 	w.sale.state = SALE_STATE_PAUSED;
 	world_sale_put(&w);
 	wipe(&w);
+	outwait(&w, &memory);
 	fault_plan_add(&w.plan, FAULT_GATE_SEED, 0, FAULT_UNKNOWN_NOT_APPLIED);
 	ck_assert(!mend(&w, &memory, OUT_UNKNOWN).done);
 	world_sale_get(&w);
@@ -223,6 +233,17 @@ END_TEST
 
 /* ---- others at it ---------------------------------------------------------------------- */
 
+/* A paused sale stays paused meanwhile, and its gate seems to be another's. */
+static const struct {
+	enum sale_state state, during;
+	bool wiped;
+	enum gate_trouble trouble;
+} at_it[] = {
+    {SALE_STATE_OPEN, SALE_STATE_REBUILD, false, GATE_HALF_MADE},
+    {SALE_STATE_PAUSED, SALE_STATE_PAUSED, false, GATE_OTHER_EPOCH},
+    {SALE_STATE_PAUSED, SALE_STATE_PAUSED, true, GATE_LOST},
+};
+
 START_TEST(test_the_dead_are_followed_the_living_left_alone)
 {
 	struct mend_memory memory = {0};
@@ -231,16 +252,21 @@ START_TEST(test_the_dead_are_followed_the_living_left_alone)
 
 	world_init(&w, 3, 1);
 	ck_assert_int_eq(world_verdict(&w, "alice", NULL), VERDICT_CREATED);
-	fence(&w);
+	w.sale.state = at_it[_i].state;
+	world_sale_put(&w);
+	fence(&w, at_it[_i].during);
+	if (at_it[_i].wiped)
+		wipe(&w);
 	result = mend(&w, &memory, OUT_DONE);
-	ck_assert_int_eq(result.trouble, GATE_HALF_MADE);
+	ck_assert_int_eq(result.trouble, at_it[_i].trouble);
 	ck_assert(!result.tried);
-	world_advance(&w, mend_bound_ms(3));
+	world_advance(&w, mend_bound_ms(3, 0));
 	ck_assert(!mend(&w, &memory, OUT_DONE).tried);
 	world_advance(&w, 1);
 	ck_assert(mend(&w, &memory, OUT_DONE).done);
 	world_sale_get(&w);
 	ck_assert_uint_eq(w.sale.epoch, 3);
+	ck_assert_int_eq(w.sale.state, at_it[_i].state);
 	assert_whole(&w, 2, 1);
 	world_fini(&w);
 }
@@ -278,10 +304,10 @@ START_TEST(test_the_dead_come_back)
 	bool won;
 
 	world_init(&w, 3, 1);
-	fence(&w);
+	fence(&w, SALE_STATE_REBUILD);
 	late = (struct gate_ref){w.sale.id, 2};
 	(void)mend(&w, &memory, OUT_DONE);
-	world_advance(&w, mend_bound_ms(3) + 1);
+	world_advance(&w, mend_bound_ms(3, 0) + 1);
 	ck_assert(mend(&w, &memory, OUT_DONE).done);
 	(void)w.gate.seed(w.gate.ctx, late, units, 3, INT64_MAX, &err);
 	ck_assert_int_eq(
@@ -421,7 +447,8 @@ TESTS_MAIN("mend", UNIT_TABLE("judged", test_judged, ARRAY_LEN(judged)),
     UNIT("miscounted", test_miscounted_by_an_audit),
     UNIT_TABLE("state", test_state_stays, 2),
     UNIT("paused-dies", test_paused_stays_so_when_the_rebuilder_dies),
-    UNIT("dead", test_the_dead_are_followed_the_living_left_alone),
+    UNIT_TABLE("dead", test_the_dead_are_followed_the_living_left_alone,
+	ARRAY_LEN(at_it)),
     UNIT("race", test_keepers_race), UNIT("late", test_the_dead_come_back),
     UNIT_TABLE("faults", test_faults, ARRAY_LEN(faults)),
     UNIT("flapping", test_flapping),

@@ -649,6 +649,59 @@ START_TEST(test_one_that_always_fails)
 }
 END_TEST
 
+/* As a row would be that some trigger of the operator's does not like: no code of
+ * ours, so nobody knows whether it is in. */
+static struct {
+	struct ledger_port ledger;
+	struct claim_id claim;
+} disliked;
+
+static enum outcome disliked_record(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum ledger_record *answer, struct err *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (claim_eq(&orders[i].claim, &disliked.claim)) {
+			err_set(err, 1644, "somebody's trigger");
+			return OUT_UNKNOWN;
+		}
+	return disliked.ledger.record_batch(
+	    ctx, ref, orders, n, deadline_ns, answer, err);
+}
+
+/* Its settler has it for ever, and must not wait for it: whoever came later would
+ * never be written. */
+START_TEST(test_those_behind_it)
+{
+	struct settle_counts counts;
+	enum settle_state state;
+	struct ledger_port ledger;
+	struct order alice, late;
+	struct world w;
+
+	queue_init(&w, 2, 1);
+	alice = world_accept(&w, "alice", NULL);
+	disliked.ledger = ledger = *w.settler.ledger;
+	disliked.claim = alice.claim;
+	ledger.record_batch = disliked_record;
+	w.settler.ledger = &ledger;
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(
+		    settle(&w, w.settler.consumer, &state, &counts),
+		    OUT_UNKNOWN);
+	late = world_accept(&w, "late", NULL);
+	for (int i = 0; i < 20 && waiting(&w) > 1; i++)
+		(void)settle(&w, w.settler.consumer, &state, &counts);
+	ck_assert_uint_eq(waiting(&w), 1);
+	assert_status(&w, &late, ORDER_SOLD);
+	w.settler.ledger = &disliked.ledger;
+	(void)settle_done(&w, SETTLE_MORE);
+	assert_status(&w, &alice, ORDER_SOLD);
+	assert_clean(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* ---- each call fails in each way --------------------------------------------------------- */
 
 #define N FAULT_NOT_DONE
@@ -777,4 +830,5 @@ TESTS_MAIN("settle", UNIT("batch", test_a_batch),
     UNIT_TABLE("outage", test_a_long_outage_buries_nothing, 2),
     UNIT("no-ledger", test_no_ledger_nothing_taken),
     UNIT("always-fails", test_one_that_always_fails),
+    UNIT("behind-it", test_those_behind_it),
     UNIT_TABLE("faults", test_faults, ARRAY_LEN(faults)))

@@ -219,7 +219,8 @@ START_TEST(test_order_of_one_of_several_sales)
 }
 END_TEST
 
-/* Gates of sales in mode direct are left alone, once they have settled. */
+/* Gates of sales in mode direct are left alone, once they have settled and the
+ * gauge was read. */
 START_TEST(test_direct_sales_are_not_asked)
 {
 	static const struct gate_gauge gauge = {
@@ -233,6 +234,7 @@ START_TEST(test_direct_sales_are_not_asked)
 	ck_assert_int_eq(world_ask(w, &request), 202);
 	ck_assert_uint_eq(w->asks, 1);
 	w->later_ns = 600 * NS_PER_S;
+	world_refresh(w);
 	world_refused(w, &request, 404, "order-unknown");
 	ck_assert_uint_eq(w->asks, 1);
 	/* It was in mode queue, and has orders that wait. */
@@ -249,6 +251,7 @@ START_TEST(test_direct_sales_are_not_asked)
 	world_refresh(w);
 	ck_assert_int_eq(world_ask(w, &request), 202);
 	w->later_ns += 121 * NS_PER_S;
+	world_refresh(w);
 	world_refused(w, &request, 404, "order-unknown");
 	/* Its gate is lost: what that had, nobody knows. */
 	draining = (struct gate_gauge){.known = false};
