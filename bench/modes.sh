@@ -309,7 +309,7 @@ table() { # SUM
 	printf '%-46s %24s %24s %24s\n' '' direct queue sweep
 	rows | while IFS="$(printf '\t')" read -r member label; do
 		jq -r --arg m "$member" '
-		def short: if . == null then "-" elif fabs < 0.0005 then 0 elif . >= 100 then round
+		def short: if . == null then "-" elif . < 0.0005 then 0 elif . >= 100 then round
 		    elif . >= 10 then . * 10 | round / 10
 		    else . * 1000 | round / 1000 end | tostring;
 		[.modes[] | .[$m] | "\(.median | short) (\(.min | short)-\(.max | short))"] | @tsv' "$1" |

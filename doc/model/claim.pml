@@ -5,16 +5,23 @@
  * one autocommit statement at MySQL; between two of them anybody may be delayed
  * for ever, and "goto fin" is a kill, a time-out, or a 503: nothing final said.
  *
- * W1, W2, W3	the key that each worker buys with (runs.tsv has the sets)
+ * W1, W2, W3	the key that each worker buys with (runs has the sets)
  * NU NA LIM	units, attempts of a key, limit of a customer
  * OLDGATE=r	unit 0 is sold to key r, and the gate does not know of it
  * ROLLBACK	once, Redis is set back to an earlier state
  * WIPE		once, Redis is emptied
  * REBUILDS=n	n operators make the gate anew, at any moment
  * AFTER		they begin when Redis has lost something
+ * MEND=n	a keeper makes the gate anew when it sees reason to; n of these
+ *		rebuilds may die on the way, the ones at the end do not
+ * AUDIT	it also counts the units' homes, and believes what it sees twice
  * GROW, SHRINK	the stock is changed; the keeper carries it to the gate
+ * ANEW		only when the gate was made anew
  * CLOSE	the sale is closed at any moment
+ * PAUSE	it is paused at any moment, and perhaps resumed
+ * KEEPERS=2	two hosts have a keeper each
  * LATE		one insert may arrive long after its worker has given up on it
+ * LIVE		asks that it comes to rest, instead of what is asserted
  * BUG_name	plants a bug
  */
 #ifndef NU
@@ -35,14 +42,20 @@
 #ifndef REBUILDS
 #define REBUILDS 0
 #endif
+#ifndef KEEPERS
+#define KEEPERS 1
+#endif
 #if defined(GROW) || defined(SHRINK)
 #define STOCK
+#endif
+#if REBUILDS > 0 || defined(MEND)
+#define BUILDS
 #endif
 #if defined(ROLLBACK) || defined(WIPE)
 #define FAULT
 #endif
 /* Redis tells the truth about the sale all the time. */
-#if !defined(FAULT) && !defined(OLDGATE) && !defined(SHRINK)
+#if !defined(FAULT) && !defined(OLDGATE)
 #define HONEST
 #endif
 
@@ -73,6 +86,7 @@ byte cs[NS]; /* UNIQUE (sale, customer, slot): the claim + 1 */
 #define OPEN 0
 #define REBUILDING 1
 #define CLOSED 2
+#define PAUSED 3
 byte epoch = 1, state = OPEN;
 #ifdef STOCK
 byte stock;
@@ -86,14 +100,30 @@ byte gep, gunits; /* meta; gep 0: there is none */
 byte fr[NU]; /* how often the unit is in the free list */
 byte rec[NK]; /* lease and record: 1 + unit * LIM + slot */
 byte slot[NS]; /* the claim + 1 */
+#ifdef STOCK
+bool away[NU]; /* above the stock, and not in the list when it shrank */
+#endif
+#ifdef MEND
+bool doubt; /* meta: forgot, or the run id of another server */
+#define DOUBT doubt = 1
+#else
+#define DOUBT skip
+#endif
 #define LEASE(u, s) (1 + (u) * LIM + (s))
 #define UNIT(k) ((rec[k] - 1) / LIM)
 #define SLOT(k) ((rec[k] - 1) % LIM)
 
 /* The keys of the next epoch, which nobody sees before publish. */
-#if REBUILDS > 0
+#ifdef BUILDS
 byte bep, bfr[NU], bslot[NS];
 #endif
+#ifdef BUG_LATEMARK
+byte orec[NK]; /* the records of the epoch before, not unlinked yet */
+#endif
+
+/* What is wrong with the gate, going by a sale that was read and the gauge now. */
+#define TROUBLE(ep, st) \
+	(st == REBUILDING || st != CLOSED && (gep != ep || doubt))
 
 /* ---- what shoppers were told, and what is going on ------------------------------ */
 
@@ -245,11 +275,20 @@ inline g_confirm(k, unit, e)
 	fi
 }
 
+inline away_end(unit)
+{
+#ifdef STOCK
+	away[unit] = 0
+#else
+	skip
+#endif
+}
+
 inline g_return(unit)
 {
 	if
 	:: unit < gunits -> fr[unit]++
-	:: else
+	:: else -> away_end(unit)
 	fi
 }
 
@@ -270,12 +309,21 @@ inline g_release(k, isvoid, e)
 	:: gep == e ->
 		if
 		:: isvoid -> g_slots_clear(k)
-		:: else
+		:: else -> DOUBT
 		fi;
 		if
 		:: rec[k] != 0 -> x = UNIT(k); rec[k] = 0; g_return(x)
 		:: else
 		fi
+#ifdef BUG_LATEMARK
+	:: gep != e && orec[k] != 0 ->
+		x = (orec[k] - 1) / LIM;
+		orec[k] = 0;
+		if
+		:: x >= gunits -> away_end(x)
+		:: else
+		fi
+#endif
 	:: else
 	fi
 }
@@ -293,6 +341,7 @@ inline g_heal(k, unit, e)
 			rec[k] = 0; g_slots_clear(k)
 		:: else
 		fi;
+		DOUBT;
 #ifndef BUG_NOHEAL
 		x = own[unit] - 1;
 		for (j : 0 .. LIM - 1) {
@@ -312,6 +361,7 @@ inline g_own()
 {
 	if
 	:: gep == ep ->
+		DOUBT;
 		for (i : 0 .. LIM - 1) {
 			x = SL(CUST(r), i);
 			if
@@ -370,7 +420,14 @@ inline g_grow(e, upto)
 	if
 	:: gep == e ->
 		do
-		:: gunits < upto -> fr[gunits]++; gunits++
+		:: gunits < upto ->
+			if
+#ifndef BUG_NOAWAY
+			:: away[gunits] -> away[gunits] = 0
+#endif
+			:: else -> fr[gunits]++
+			fi;
+			gunits++
 		:: else -> break
 		od
 	:: else
@@ -386,7 +443,7 @@ inline g_shrink(e, to)
 			gunits--;
 			if
 			:: fr[gunits] > 0 -> fr[gunits]--
-			:: else
+			:: else -> away[gunits] = 1
 			fi
 		:: else -> break
 		od
@@ -634,8 +691,11 @@ record:
 #ifdef HONEST
 		/* An honest gate offers no unit that is sold, or that there is not. */
 		assert(res != CLASH || row[CL(r, a)] != 0 || own[u] == 0);
-		assert(res != FENCED || u < stock)
+#ifndef SHRINK
+		assert(res != FENCED || u < stock);
 #endif
+#endif
+		skip
 		}
 	fi;
 	if
@@ -763,7 +823,19 @@ fin:	atomic { a = 0; u = 0; s = 0; ep = 0; st = 0; n = 0; res = 0;
 #else
 #define NOLEASE (rec[0] + rec[1] + rec[NK - 2] + rec[NK - 1] == 0)
 #endif
-#define QUIET (NOLEASE && NOTHING_LATE && (gunits == stock || gep != epoch))
+#ifdef MEND
+#define WELL (state == CLOSED || !TROUBLE(epoch, state))
+#else
+#define WELL true
+#endif
+#ifdef AUDIT
+#define ONE_HOME(u) (u >= stock || fr[u] + (own[u] != 0) == 1)
+#define CLEAN (state == CLOSED || ONE_HOME(0) && ONE_HOME(NU - 1))
+#else
+#define CLEAN true
+#endif
+#define QUIET (NOLEASE && NOTHING_LATE && (gunits == stock || gep != epoch) && \
+	WELL && CLEAN)
 
 proctype Keeper()
 {
@@ -816,9 +888,9 @@ proctype Keeper()
 	od
 }
 
-/* ---- the operator: rebuild.c, ctl_state.c ----------------------------------------------- */
+/* ---- a gate made anew: rebuild.c -------------------------------------------------------- */
 
-#if REBUILDS > 0
+#ifdef BUILDS
 inline b_wipe()
 {
 	for (i : 0 .. NU - 1) { bfr[i] = 0 }
@@ -826,90 +898,364 @@ inline b_wipe()
 	bep = 0
 }
 
+/* epoch_begin: e, st are the sale as it was read.  Nothing is sold in either. */
+inline b_begin(during)
+{
+	if
+#ifdef BUG_REOPEN
+	:: epoch == e ->
+#else
+	:: epoch == e && state == st ->
+#endif
+		epoch++; e++; state = during; dirty = 0; won = 1
+	:: else -> won = 0
+	fi
+}
+
+/* sale_reread, discard, sold_after, own */
+inline b_read()
+{
+	b_wipe();
+	st = stock;
+	bep = e;
+	nown = 0;
+	for (i : 0 .. NS - 1) {
+		if
+		:: cs[i] != 0 -> bslot[i] = cs[i]; nown++
+		:: else
+		fi
+	}
+}
+
+#ifdef BUG_LISTING
+#define FOR_SALE(u) (!((listing >> u) & 1))
+#else
+#define FOR_SALE(u) (own[u] == 0)
+#endif
+
+/* seed: the keys are of this rebuild's epoch, and there again after a wipe. */
+inline b_seed()
+{
+	nfree = 0;
+	bep = (bep == 0 -> e : bep);
+	for (i : 0 .. NU - 1) {
+		if
+		:: i < st && FOR_SALE(i) ->
+			nfree++;
+			if
+#ifdef BUG_EARLY
+			:: gep == e -> fr[i]++
+#endif
+			:: bep == e -> bfr[i]++
+			:: else
+			fi
+		:: else
+		fi
+	}
+}
+
+inline b_publish()
+{
+	x = 0; y = 0;
+	if
+	:: bep == e ->
+		for (i : 0 .. NU - 1) { x = x + bfr[i] }
+		for (i : 0 .. NS - 1) { y = y + (bslot[i] != 0) }
+	:: else
+	fi;
+	if
+	:: gep >= e -> won = 0
+#if !defined(BUG_PUBLISH) && !defined(BUG_EARLY)
+	:: gep < e && (x != nfree || y != nown) -> won = 0
+#endif
+	:: else ->
+		won = 1;
+		gep = e; gunits = st;
+		for (i : 0 .. NU - 1) { fr[i] = bfr[i]; away_end(i) }
+		for (i : 0 .. NS - 1) { slot[i] = bslot[i] }
+		for (i : 0 .. NK - 1) {
+#ifdef BUG_LATEMARK
+			orec[i] = rec[i];
+#endif
+			rec[i] = 0
+		}
+#ifdef MEND
+		doubt = 0;
+#endif
+		b_wipe()
+	fi
+}
+
+/* The answer to publish was lost: meta is written once more. */
+inline b_publish_again()
+{
+	if
+	:: gep == e ->
+		gunits = st;
+		for (i : 0 .. NU - 1) { away_end(i) }
+	:: else
+	fi
+}
+
+inline b_end()
+{
+	if
+	:: epoch == e && state == REBUILDING -> state = OPEN
+	:: else
+	fi
+}
+
+#define LIST listing = (own[0] != 0) | ((own[NU - 1] != 0) << (NU - 1))
+
+/* From the fence to the end; `die` is where a rebuilder goes that dies on the way. */
+inline rebuild(die, mortal)
+{
+#ifdef BUG_EARLY
+	d_step { b_read(); b_publish() };
+#else
+	d_step { b_read() };
+#endif
+	if
+	:: mortal -> goto die
+	:: d_step { b_seed(); skip }
+	fi;
+	if
+	:: mortal -> goto die
+#ifndef BUG_EARLY
+	:: d_step { b_publish(); skip }
+#else
+	:: won
+#endif
+	fi;
+#ifdef BUG_REPUBLISH
+	if
+	:: skip
+	:: won -> d_step { b_publish_again() }
+	fi;
+#endif
+	if
+	:: mortal -> goto die
+	:: !won -> goto die
+	:: won -> d_step { b_end() }
+	fi
+}
+#endif
+
+/* ---- the operator: ctl_state.c, ctl_reconcile.c ----------------------------------------- */
+
+#if REBUILDS > 0
 proctype Rebuilder()
 {
 	byte e, st, nfree, nown;
 	bool won;
+#ifdef BUG_LISTING
+	byte listing;
+#endif
 
 #ifdef AFTER
 	lost;
 #endif
-	atomic { e = epoch; st = state };
+	atomic {
+#ifdef BUG_LISTING
+		LIST;
+#endif
+		e = epoch; st = state };
 	if
 	:: goto gone
 	:: st == CLOSED -> goto gone
 	:: st != CLOSED -> skip
 	fi;
-	d_step {	/* epoch_begin */
-		if
-#ifdef BUG_REOPEN
-		:: epoch == e ->
-#else
-		:: epoch == e && state == st ->
-#endif
-			epoch++; e++; state = REBUILDING; dirty = 0; won = 1
-		:: else
-		fi
-	};
+	d_step { b_begin(REBUILDING) };
 	if
 	:: won -> won = 0; st = 0
 	:: else -> goto gone
 	fi;
-	d_step {	/* sale_reread, discard, sold_after, own */
-		b_wipe();
-		st = stock;
-		bep = e;
-		for (i : 0 .. NS - 1) {
-			if
-			:: cs[i] != 0 -> bslot[i] = cs[i]; nown++
-			:: else
-			fi
-		}
-	};
-	if
-	:: goto gone
-	:: d_step {	/* seed */
-		for (i : 0 .. NU - 1) {
-			if
-			:: i < st && own[i] == 0 -> bfr[i]++; nfree++
-			:: else
-			fi
-		} }
-	fi;
-	if
-	:: goto gone
-	:: d_step {	/* publish */
-		x = 0; y = 0;
-		if
-		:: bep == e ->
-			for (i : 0 .. NU - 1) { x = x + bfr[i] }
-			for (i : 0 .. NS - 1) { y = y + (bslot[i] != 0) }
-		:: else
-		fi;
-		if
-		:: gep >= e -> won = 0
-#ifndef BUG_PUBLISH
-		:: gep < e && (x != nfree || y != nown) -> won = 0
-#endif
-		:: else ->
-			won = 1;
-			gep = e; gunits = st;
-			for (i : 0 .. NU - 1) { fr[i] = bfr[i] }
-			for (i : 0 .. NS - 1) { slot[i] = bslot[i] }
-			for (i : 0 .. NK - 1) { rec[i] = 0 }
-			b_wipe()
-		fi }
-	fi;
-	if
-	:: goto gone
-	:: !won -> goto gone
-	:: won -> d_step {	/* epoch_end */
-			if
-			:: epoch == e && state == REBUILDING -> state = OPEN
-			:: else
-			fi }
-	fi;
+	rebuild(gone, true);
 gone:	atomic { e = 0; st = 0; nfree = 0; nown = 0; won = 0; live-- }
+}
+#endif
+
+/* ---- the keeper's own: mend.c, mending.c, audit.c ---------------------------------------- */
+
+#ifdef MEND
+
+#ifdef AUDIT
+#define AUDITED (before != 0)
+#else
+#define AUDITED false
+#endif
+#define DURING (st == PAUSED -> PAUSED : REBUILDING)
+
+/* Whoever is at it is left alone for as long as he may take: then he is dead, and
+ * at the end nobody dies. */
+#if KEEPERS > 1
+byte busy;
+#ifdef BUG_HASTE
+#define ALONE (!drain || busy == 0 || st != REBUILDING)
+#else
+#define ALONE (!drain || busy == 0 || st == OPEN)
+#endif
+#define BUSY busy++
+#define OVER over
+#else
+#define ALONE true
+#define BUSY skip
+#define OVER reset
+#endif
+
+/* epoch_begin, of a sale that was read to be in trouble. */
+inline m_begin()
+{
+	b_begin(DURING);
+	if
+	:: won ->
+#ifndef PAUSE
+		/* No generation is accused of another one's faults. */
+		assert(AUDITED || st == REBUILDING || gep + 1 != epoch || doubt);
+#endif
+		n++;
+		assert(!drain || n <= MEND + 2);	/* I8 */
+		st = 0;
+#ifdef AUDIT
+		u = 0; res = 0; before = 0;
+#endif
+		BUSY
+	:: else
+	fi
+}
+
+#define FREE_TWICE 1
+#define FREE_SOLD 2
+#define FREE_LEASED 3
+#define LEASED_TWICE 4
+#define LEASED_SOLD 5
+#define HOMELESS 6
+
+#ifdef AUDIT
+/* The leases of unit u: how many -> x, the last one's claim -> y. */
+inline a_leases()
+{
+	x = 0; y = 0;
+	for (i : 0 .. NK - 1) {
+		if
+		:: rec[i] != 0 && UNIT(i) == u -> x++; y = i
+		:: else
+		fi
+	}
+}
+
+/* fault_of, with what the three reads saw. */
+inline a_judge()
+{
+	if
+	:: nfree > 1 -> res = FREE_TWICE
+	:: nfree == 1 && own[u] != 0 -> res = FREE_SOLD
+	:: nfree == 1 && own[u] == 0 && lease != 0 -> res = FREE_LEASED
+	:: nfree == 0 && lease > NK -> res = LEASED_TWICE
+	:: nfree == 0 && lease > 0 && lease <= NK && own[u] != 0 &&
+	    own[u] != lease -> res = LEASED_SOLD
+	:: nfree == 0 && lease == 0 && own[u] == 0 -> res = HOMELESS
+	:: else -> res = 0
+	fi
+}
+#endif
+
+proctype Mender()
+{
+	byte e, st, nfree, nown, n;
+	bool won;
+#ifdef AUDIT
+	byte u, lease, res, before;
+#endif
+#ifdef BUG_LISTING
+	byte listing;
+#endif
+#ifdef BUG_GAUGEFIRST
+	bool bad;
+#endif
+
+again:
+#ifdef BUG_GAUGEFIRST
+	atomic { bad = doubt; st = gep };
+	atomic { e = epoch; bad = bad || st != e; st = state };
+#else
+	atomic {
+#ifdef BUG_LISTING
+		LIST;
+#endif
+		e = epoch; st = state };
+#endif
+	if
+	:: kept -> goto stop
+	:: (n < MEND || drain) && !kept && ALONE &&
+#ifdef BUG_GAUGEFIRST
+	    (st == REBUILDING || st != CLOSED && bad)
+#else
+	    TROUBLE(e, st)
+#endif
+	:: epoch != e || state != st -> goto again
+#ifdef AUDIT
+	:: (n < MEND || drain) && !kept && st != CLOSED &&
+	    gunits == stock && !TROUBLE(e, st) -> goto audit
+#endif
+	fi;
+	d_step { m_begin() };
+begun:
+	if
+	:: won -> goto work
+	:: else -> goto reset
+	fi;
+#if KEEPERS > 1
+over:	busy--;
+#endif
+reset:
+	atomic { e = 0; st = 0; nfree = 0; nown = 0; won = 0;
+#ifdef AUDIT
+		u = 0; lease = 0; res = 0; before = 0;
+#endif
+		goto again };
+work:
+	rebuild(OVER, !drain);
+	goto OVER;
+
+#ifdef AUDIT
+audit:
+	if	/* at the end it comes to each unit */
+	:: !drain || !ONE_HOME(0) -> u = 0
+	:: !drain || ONE_HOME(0) -> u = NU - 1
+	fi;
+look:
+	if
+	:: gep != e || u >= stock -> goto reset
+	:: gep == e && u < stock -> d_step { nfree = (fr[u] > 1 -> 2 : fr[u]) }
+	fi;
+	if
+	:: gep != e -> goto reset
+	:: gep == e -> d_step {
+		a_leases();
+		lease = (x > 1 -> NK + 1 : (x == 1 -> y + 1 : 0)) }
+	fi;
+	d_step { a_judge(); nfree = 0; lease = 0 };
+	if
+	:: res == 0 || before != 0 && res != before -> goto reset
+	:: res != 0 && before == 0 -> before = res; res = 0; goto look
+	:: res != 0 && before == res -> skip
+	fi;
+#ifdef BUG_RETURN
+	d_step {
+		if
+		:: gep == e && res == HOMELESS -> g_return(u)
+		:: else
+		fi };
+	goto reset;
+#endif
+	if
+	:: kept || !drain -> goto reset
+	:: !kept -> d_step { m_begin() }
+	fi;
+	goto begun;
+#endif
+stop:	skip
 }
 #endif
 
@@ -919,6 +1265,12 @@ proctype Stock(byte from, to)
 {
 	byte e;
 
+#ifdef ANEW
+	if
+	:: goto gone
+	:: gep > 1
+	fi;
+#endif
 	if
 	:: goto gone
 #ifdef BUG_GATEFIRST
@@ -960,11 +1312,29 @@ proctype Close()
 }
 #endif
 
+#ifdef PAUSE
+proctype Pause()
+{
+	if
+	:: goto gone
+	:: atomic { state == OPEN -> state = PAUSED }
+	fi;
+	if
+	:: goto gone
+	:: atomic { state == PAUSED -> state = OPEN }
+	fi;
+gone:	live--
+}
+#endif
+
 /* ---- what Redis loses --------------------------------------------------------------------- */
 
 #ifdef FAULT
 #ifdef ROLLBACK
 byte s_gep, s_gunits, s_fr[NU], s_rec[NK], s_slot[NS];
+#ifdef STOCK
+bool s_away[NU];
+#endif
 #endif
 
 inline g_forget()
@@ -972,6 +1342,10 @@ inline g_forget()
 	for (i : 0 .. NU - 1) { fr[i] = 0 }
 	for (i : 0 .. NK - 1) { rec[i] = 0 }
 	for (i : 0 .. NS - 1) { slot[i] = 0 }
+	for (i : 0 .. NU - 1) { away_end(i) }
+#ifdef MEND
+	doubt = 0;
+#endif
 	gep = 0; gunits = 0
 }
 
@@ -982,6 +1356,9 @@ proctype Fault()
 		for (i : 0 .. NU - 1) { s_fr[i] = fr[i] }
 		for (i : 0 .. NK - 1) { s_rec[i] = rec[i] }
 		for (i : 0 .. NS - 1) { s_slot[i] = slot[i] }
+#ifdef STOCK
+		for (i : 0 .. NU - 1) { s_away[i] = away[i] }
+#endif
 		s_gep = gep; s_gunits = gunits
 	};
 #endif
@@ -992,8 +1369,14 @@ proctype Fault()
 		for (i : 0 .. NK - 1) { rec[i] = s_rec[i]; s_rec[i] = 0 }
 		for (i : 0 .. NS - 1) { slot[i] = s_slot[i]; s_slot[i] = 0 }
 		gep = s_gep; gunits = s_gunits; s_gep = 0; s_gunits = 0;
-#if REBUILDS > 0
+#ifdef STOCK
+		for (i : 0 .. NU - 1) { away[i] = s_away[i]; s_away[i] = 0 }
+#endif
+#ifdef BUILDS
 		b_wipe();
+#endif
+#ifndef BUG_NORUN
+		DOUBT;
 #endif
 		lost = 1; dirty = 1 }
 #endif
@@ -1004,9 +1387,12 @@ proctype Fault()
 		for (i : 0 .. NU - 1) { s_fr[i] = 0 }
 		for (i : 0 .. NK - 1) { s_rec[i] = 0 }
 		for (i : 0 .. NS - 1) { s_slot[i] = 0 }
+#ifdef STOCK
+		for (i : 0 .. NU - 1) { s_away[i] = 0 }
+#endif
 		s_gep = 0; s_gunits = 0;
 #endif
-#if REBUILDS > 0
+#ifdef BUILDS
 		b_wipe();
 #endif
 		lost = 1; dirty = 1 }
@@ -1026,7 +1412,10 @@ inline mend()
 		epoch++; state = OPEN; gep = epoch; gunits = stock; dirty = 0;
 		for (i : 0 .. NK - 1) { rec[i] = 0 }
 		for (i : 0 .. NS - 1) { slot[i] = cs[i] }
-		for (i : 0 .. NU - 1) { fr[i] = (i < stock && own[i] == 0) }
+		for (i : 0 .. NU - 1) {
+			fr[i] = (i < stock && own[i] == 0);
+			away_end(i)
+		}
 	:: else
 	fi
 }
@@ -1041,8 +1430,10 @@ inline customer(c)
 	rows_count(c)
 }
 
-#if (defined(SHRINK) && defined(GROW)) || defined(OLDGATE)
+#if defined(OLDGATE) && !defined(AUDIT)
 #define WEAK true	/* one home at least: the next taker, or an audit, mends it */
+#elif defined(MEND)
+#define WEAK (dirty && state == CLOSED)
 #else
 #define WEAK dirty
 #endif
@@ -1054,7 +1445,12 @@ inline judge()
 		y = y + fr[i];
 		if
 		:: gep != epoch -> skip	/* closed: it has no gate any more */
-		:: gep == epoch && i >= stock -> assert(fr[i] == 0)
+		:: gep == epoch && i >= stock ->
+			assert(fr[i] == 0);
+#ifdef STOCK
+			/* With more stock it would be lost. */
+			assert(WEAK || !away[i])
+#endif
 		:: gep == epoch && i < stock && WEAK ->
 			assert(fr[i] > 0 || own[i] != 0)
 		:: else -> assert(fr[i] + (own[i] != 0) == 1)	/* I3 */
@@ -1106,6 +1502,15 @@ init
 #if REBUILDS > 1
 		run Rebuilder(); live++;
 #endif
+#ifdef MEND
+		run Mender();
+#if KEEPERS > 1
+		run Mender();
+#endif
+#endif
+#if KEEPERS > 1
+		run Keeper();
+#endif
 #ifdef SHRINK
 		run Stock(NU, NU - 1); live++;
 #endif
@@ -1115,13 +1520,24 @@ init
 #ifdef CLOSE
 		run Close(); live++;
 #endif
+#ifdef PAUSE
+		run Pause(); live++;
+#endif
 #ifdef LATE
 		run Network();
 #endif
 		run Keeper()
 	};
 	live == 0;
+#ifdef MEND
+	drain = 1;
+#else
 	d_step { mend(); drain = 1 };
+#endif
 	kept;
 	d_step { judge() }
 }
+
+#ifdef LIVE
+ltl rest { <> kept }
+#endif

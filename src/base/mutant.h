@@ -5,7 +5,8 @@
  * In any other build MUTANT() is 0 and its branch is not compiled in.
  *
  * The one table: name, the bug, the scenario of tests/it/attack.sh that
- * convicts it.  scripts/mutants reads it, so: one line each.
+ * convicts it.  scripts/mutants reads it, so: one line each.  The faults with
+ * which the campaign convicts it are in tests/chaos/decks.
  */
 #ifndef BASE_MUTANT_H
 #define BASE_MUTANT_H

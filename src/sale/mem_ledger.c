@@ -269,10 +269,9 @@ static bool letter_is_there(
 static enum outcome ledger_bury(void *ctx, const struct dead_letter *letter,
     int64_t deadline_ns, struct err *err)
 {
-	static const struct claim_id none;
 	struct mem_ledger *ledger = ctx;
 
-	if (!claim_eq(&letter->order.claim, &none))
+	if (!claim_is_none(&letter->order.claim))
 		(void)ledger_void_claims(
 		    ctx, &letter->order, 1, deadline_ns, err);
 	if (letter_is_there(ledger, letter))

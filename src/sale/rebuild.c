@@ -135,8 +135,11 @@ static void old_discard(struct rebuilding *r)
 	struct err ignored = ERR_INIT;
 	uint32_t from = look_back(r);
 
-	for (uint32_t epoch = r->first; epoch < r->ref.epoch; epoch++)
-		if (epoch <= r->last || epoch >= from)
+	/* What was published before may be one that nobody opened, and behind
+	 * it the one before that. */
+	for (uint32_t epoch = r->first < from ? r->first : from;
+	     epoch < r->ref.epoch; epoch++)
+		if ((epoch >= r->first && epoch <= r->last) || epoch >= from)
 			(void)r->gate->discard(r->gate->ctx,
 			    (struct gate_ref){r->ref.sale, epoch},
 			    r->deadline_ns, &ignored);

@@ -17,6 +17,7 @@
  *	refuse                        nobody listens
  *	cut up|down BYTES             a link is reset after so many bytes
  *	swallow FIRST COUNT MATCH     those requests are done, not answered
+ *	lose FIRST COUNT MATCH        those requests come to nothing, and a reset
  *	hold FIRST COUNT MS MATCH     those requests are delivered MS later
  *	release                       what is held is delivered now
  *	swap                          the other backend; everybody is cut off
@@ -173,6 +174,16 @@ static bool do_swallow(struct front *front, const struct words *words)
 	return true;
 }
 
+static bool do_lose(struct front *front, const struct words *words)
+{
+	struct trick trick;
+
+	if (words->n != 3 || !trick_set(&trick, words, 2))
+		return false;
+	front->toxics.lose = trick;
+	return true;
+}
+
 static bool do_hold(struct front *front, const struct words *words)
 {
 	struct trick trick;
@@ -215,6 +226,7 @@ static const struct command {
     {"refuse", do_refuse},
     {"cut", do_cut},
     {"swallow", do_swallow},
+    {"lose", do_lose},
     {"hold", do_hold},
     {"release", do_release},
     {"swap", do_swap},
@@ -228,11 +240,11 @@ static void stats_put(struct strbuf *out, const struct front *front)
 	    "{\"name\":\"%s\",\"backend\":%u,\"links\":%" PRIu64
 	    ",\"refused\":%" PRIu64 ",\"up\":%" PRIu64 ",\"down\":%" PRIu64
 	    ",\"requests\":%" PRIu64 ",\"resets\":%" PRIu64 ",\"cuts\":%" PRIu64
-	    ",\"swallowed\":%" PRIu64 ",\"held\":%" PRIu64
+	    ",\"swallowed\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"held\":%" PRIu64
 	    ",\"held_delivered\":%" PRIu64 ",\"holding\":%u,\"open\":%u}\n",
 	    front->name, front->current, c->links, c->refused, c->bytes[WAY_UP],
 	    c->bytes[WAY_DOWN], c->requests, c->resets, c->cuts, c->swallowed,
-	    c->held, c->held_delivered, front_holding(front),
+	    c->lost, c->held, c->held_delivered, front_holding(front),
 	    front_open(front));
 }
 

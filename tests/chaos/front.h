@@ -61,13 +61,14 @@ struct toxics {
 	bool refuse; /* nobody listens */
 	uint64_t cut_bytes[WAY_COUNT]; /* of a link, then reset; 0: never */
 	struct trick swallow; /* delivered; its reply is dropped, then reset */
+	struct trick lose; /* not delivered, reset */
 	struct trick hold; /* delivered `ms` later, also if the client left */
 };
 
 struct front_counts {
 	uint64_t links, refused, bytes[WAY_COUNT];
 	uint64_t requests; /* pieces that went up */
-	uint64_t resets, cuts, swallowed, held;
+	uint64_t resets, cuts, swallowed, lost, held;
 	uint64_t held_delivered; /* of the held ones, by now */
 };
 

@@ -174,6 +174,10 @@ static void tricks_play(struct link *link, struct piece *piece, int64_t now_ns)
 		piece->swallow = true;
 		front->counts.swallowed++;
 	}
+	if (trick_plays(&front->toxics.lose, link, piece)) {
+		link->over = true;
+		front->counts.lost++;
+	}
 	if (trick_plays(&front->toxics.hold, link, piece)) {
 		piece->held = true;
 		piece->due_ns = now_ns + front->toxics.hold.ms * NS_PER_MS;

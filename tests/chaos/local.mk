@@ -37,8 +37,8 @@ $(libflaky): %reldir%/flaky.c
 CLEANFILES += $(libflaky)
 dist_check_SCRIPTS += %reldir%/flaky.sh %reldir%/chaos.it
 TESTS += %reldir%/flaky.sh %reldir%/chaos.it
-EXTRA_DIST += %reldir%/flaky.c %reldir%/nemesis.sh %reldir%/dump.sh \
-	%reldir%/verdict.sh %reldir%/run \
+EXTRA_DIST += %reldir%/flaky.c %reldir%/nemesis.sh %reldir%/faults.sh \
+	%reldir%/dump.sh %reldir%/verdict.sh %reldir%/run %reldir%/decks \
 	%reldir%/campaign %reldir%/README.md
 chaos_programs = tests/chaos/faultd tests/chaos/check-history \
 	tests/lib/fcgi-get $(libflaky)

@@ -387,6 +387,25 @@ START_TEST(test_swallows_the_second_matching_reply)
 }
 END_TEST
 
+START_TEST(test_loses_a_request)
+{
+	struct pair p;
+
+	start(_i == 1);
+	p = joined(0);
+	ck_assert_int_eq(tell("f lose 2 1 claim"), 0);
+	say(p.client, "a claim");
+	hears(p.server, "a claim");
+	say(p.client, "b claim");
+	ck_assert_uint_eq(hears_end(p.server), 0);
+	hears_end(p.client);
+	part(p);
+	ck_assert_uint_eq(stat_of("\"lost\""), 1);
+	part(joined(0));
+	stop();
+}
+END_TEST
+
 START_TEST(test_holds_a_request_whose_client_has_left)
 {
 	int64_t begun;
@@ -539,6 +558,7 @@ TESTS_MAIN("faultd", UNIT_TABLE("passes both ways", test_passes_both_ways, 2),
     UNIT_TABLE("swallows a reply", test_swallows_the_second_matching_reply, 2),
     UNIT_TABLE(
 	"holds a request", test_holds_a_request_whose_client_has_left, 2),
+    UNIT_TABLE("loses a request", test_loses_a_request, 2),
     UNIT_TABLE("releases what is held", test_releases_what_is_held, 2),
     UNIT("swaps the backend", test_swaps_the_backend),
     UNIT("@insert", test_knows_the_execute_of_the_insert),

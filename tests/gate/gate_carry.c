@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "queue_rig.h"
+#include "sale/gate_wait_scene.h"
 
 static const struct gate_ref next = {{5}, 2};
 
@@ -430,8 +431,20 @@ START_TEST(test_foreign_key)
 }
 END_TEST
 
-TESTS_MAIN("gate-carry", UNIT("scan", test_scan),
-    UNIT("carried", test_carried_over), UNIT("retired", test_retired),
+/* Its twin in memory plays the same (tests/sale/test_mem_gate.c). */
+START_TEST(test_scene)
+{
+	struct rig rig;
+
+	rig_open(&rig);
+	gate_wait_scene_play(&rig.port, (size_t)_i, SOON);
+	rig_close(&rig);
+}
+END_TEST
+
+TESTS_MAIN("gate-carry", UNIT_TABLE("scene", test_scene, GATE_WAIT_SCENES),
+    UNIT("scan", test_scan), UNIT("carried", test_carried_over),
+    UNIT("retired", test_retired),
     UNIT("retired-lost", test_retired_without_a_gate),
     UNIT("refused", test_refused_slots),
     UNIT_TABLE("lost", test_what_was_lost_is_not_published, 3),

@@ -46,8 +46,10 @@ check-kills: flashgate flashgatectl flashgate-rush
 	    { echo 'configure --enable-failpoints first' >&2; exit 1; }
 	$(MAKE) $(AM_MAKEFLAGS) tests/lib/failpoint
 	$(AM_TESTS_ENVIRONMENT) sh '$(srcdir)/%reldir%/kills.it'
+# Scripted attacks, and then the campaign; both in one build folder.
 check-mutants:
 	'$(srcdir)/scripts/mutants' --build mutants.build
+	'$(srcdir)/scripts/mutants' --build mutants.build --campaign
 EXTRA_DIST += %reldir%/kills.it scripts/mutants
 EXTRA_DIST += $(failpoint_tests) tests/lib/failpoint.c tests/base/test_failpoint.c
 dist_check_SCRIPTS += $(it_tests)
@@ -70,7 +72,7 @@ tests/it/held.log tests/it/swallow.log: tests/chaos/faultd \
 # held inserts.
 .PHONY: check-acks
 check-acks: all tests/chaos/faultd tests/chaos/check-history tests/lib/fcgi-get
-	ACKS=200 HELD=100 $(MAKE) $(AM_MAKEFLAGS) check \
+	ACKS=200 HELD=100 LEASE=4 $(MAKE) $(AM_MAKEFLAGS) check \
 	    TESTS='tests/it/swallow.it tests/it/held.it'
 
 # Fifty losses of Redis and twenty kills of MariaDB under load: minutes.

@@ -8,5 +8,5 @@ EXTRA_DIST += %reldir%/run-model \
 .PHONY: check-model
 check-model:
 	@$(AM_TESTS_ENVIRONMENT) \
-	MODEL_CFLAGS=-O2 MODEL_HASH=25 MODEL_MB=8000 MODEL_SECONDS=1800 \
+	MODEL_CFLAGS='-O2 -DCOLLAPSE' MODEL_HASH=25 MODEL_MB=8000 MODEL_SECONDS=1800 \
 	    $(SHELL) '$(top_srcdir)/tests/model/model.sh' large

@@ -47,7 +47,8 @@ is "$(undefined "$planted" | wc -l | tr -d ' ')" 4 "one that is not there is cau
 rm -f "$planted"
 steps=$(sed -n 's/^| `\([a-z_A-Z]*\)`.*| `[^`]*` *|.*|$/\1/p' "$model/README.md" |
     while read -r step; do
-	grep -Eq "^(inline|proctype) $step\(|^$step:" "$model/claim.pml" ||
+	grep -Eq "^(inline|proctype) $step\(|^$step:|^#define $step " \
+	    "$model/claim.pml" ||
 		echo "$step"
     done)
 is "$steps" "" "and steps that claim.pml has"

@@ -26,7 +26,8 @@ unit_tests += %reldir%/test_audit
 unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_mem_gate_SOURCES = %reldir%/test_mem_gate.c \
-	%reldir%/gate_scene.c %reldir%/gate_scene.h
+	%reldir%/gate_scene.c %reldir%/gate_scene.h \
+	%reldir%/gate_wait_scene.c %reldir%/gate_wait_scene.h
 %canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)
 
 # Accepted orders: written, accepted, carried over, and all of it at once.

@@ -590,6 +590,38 @@ START_TEST(test_the_dead_do_not_publish)
 }
 END_TEST
 
+/* A rebuilder that dies between publishing and opening leaves two generations. */
+START_TEST(test_nothing_old_is_left)
+{
+	struct gate_entry left[SETTLE_BATCH];
+	struct rebuild_result result;
+	struct world w;
+	struct err err;
+	size_t n;
+
+	queue_init(&w, 2, 1);
+	(void)world_accept(&w, "alice", NULL);
+	fault_plan_add(
+	    &w.plan, FAULT_LEDGER_EPOCH_END, 1, FAULT_UNKNOWN_NOT_APPLIED);
+	ck_assert_int_eq(
+	    sale_rebuild(&w.faulty_gate, &w.faulty_ledger, &w.sale,
+		SALE_STATE_OPEN, INT64_MAX, NULL, NULL, &result, &err),
+	    OUT_UNKNOWN);
+	world_sale_get(&w);
+	ck_assert_uint_eq(w.sale.epoch, 2);
+	(void)rebuild_done(&w, 1, 0, 1, 0);
+	for (uint32_t epoch = 1; epoch <= 3; epoch++) {
+		ck_assert_int_eq(w.gate.queue_scan(w.gate.ctx,
+				     (struct gate_ref){w.sale.id, epoch},
+				     (struct gate_entry_id){0, 0}, SETTLE_BATCH,
+				     INT64_MAX, left, &n, &err),
+		    OUT_DONE);
+		ck_assert_uint_eq(n, epoch == 3);
+	}
+	world_fini(&w);
+}
+END_TEST
+
 /* A rebuilder retires the gate and dies, and the ledger fails over to a replica that
  * has not heard of his epoch: for it all is well, and the gate gives nothing out. */
 START_TEST(test_the_ledger_forgets_who_retired_it)
@@ -858,6 +890,7 @@ TESTS_MAIN("carry", UNIT("over", test_what_waits_goes_over),
 	ARRAY_LEN(deaths)),
     UNIT("retired", test_nothing_is_accepted_behind_the_reader),
     UNIT_TABLE("late", test_the_dead_do_not_publish, 2),
+    UNIT("nothing-old", test_nothing_old_is_left),
     UNIT_TABLE("ledger-forgets", test_the_ledger_forgets_who_retired_it, 2),
     UNIT("time-for-what-waits", test_time_for_what_waits),
     UNIT_TABLE("closed", test_closed_half_made, 2),
