@@ -237,7 +237,8 @@ const struct setting settings_table[] = {
     {"mysql", "user", SETTING_TEXT, AT(mysql.user), "flashgate", 0, 0, NULL,
 	true,
 	"Account of the server. It needs SELECT on sales and schema_version, "
-	"SELECT and INSERT on orders and dead_letters, SELECT and UPDATE (n) on "
+	"SELECT and INSERT on orders and dead_letters, SELECT and UPDATE (n) "
+	"on "
 	"barrier, and no more."},
     {"mysql", "password", SETTING_SECRET, AT(mysql.password), "", 0, 0, NULL,
 	true, "Its password. The file must then not be readable for others."},
