@@ -23,9 +23,14 @@
 # Is the process of this pid file alive?  A zombie that nobody has reaped yet
 # (containers without a real init) is not.
 server_alive() { # PIDFILE
-	[ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null &&
-		! grep -q '^State:[[:space:]]*Z' "/proc/$(cat "$1")/status" \
-		    2>/dev/null
+	[ -s "$1" ] && pid_alive "$(cat "$1")"
+}
+pid_alive() { # PID
+	kill -0 "$1" 2>/dev/null &&
+		! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+pid_gone() { # PID
+	! pid_alive "$1"
 }
 
 # Waits for a condition; says which log to read when it does not come true.
@@ -47,14 +52,15 @@ server_gone() { # PIDFILE
 	! server_alive "$1"
 }
 
-# TERM, then wait; KILL after SERVER_START_SECONDS.
+# TERM, then wait; KILL after SERVER_START_SECONDS.  For the process: Apache takes
+# its pid file away before it ends.
 server_stop() { # PIDFILE
 	server_alive "$1" || return 0
 	server_pid=$(cat "$1")
 	kill -TERM "$server_pid" 2>/dev/null || true
-	server_wait /dev/null server_gone "$1" 2>/dev/null ||
+	server_wait /dev/null pid_gone "$server_pid" 2>/dev/null ||
 		kill -KILL "$server_pid" 2>/dev/null || true
-	server_wait /dev/null server_gone "$1"
+	server_wait /dev/null pid_gone "$server_pid"
 	rm -f "$1"
 }
 
