@@ -157,6 +157,7 @@ nemesis_quiet() {
 	for pid in $under_way; do
 		wait "$pid"
 	done
+	under_way=
 	for pid in $(ps -o pid=,stat= --ppid "$(cat "$dir/flashgate.start.pid")" |
 	    awk '$2 ~ /^T/ { print $1 }'); do
 		broken "process $pid of flashgate's is still stopped"
