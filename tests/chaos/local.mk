@@ -19,7 +19,7 @@ check_PROGRAMS += %reldir%/check-history
 %canon_reldir%_check_history_SOURCES = %reldir%/check-history.c \
 	%reldir%/hist.h %reldir%/hist_read.c %reldir%/hist_complete.c \
 	%reldir%/hist_rules.c \
-	%reldir%/hist_told.c %reldir%/hist_judge.h \
+	%reldir%/hist_told.c %reldir%/hist_waits.c %reldir%/hist_judge.h \
 	%reldir%/hist_figures.c
 %canon_reldir%_check_history_LDADD = libsale.a libbase.a $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS)

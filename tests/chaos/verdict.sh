@@ -69,9 +69,13 @@ figures() {
 		     missed: $missed, skipped: $skipped, lost: $lost, mended: $mended}'
 }
 
-verdict() { # OUT
+check() {
 	"$checker" -c -f "$dir/left.ndjson" "$dir/faults.ndjson" \
-	    "$dir/history.ndjson" "$dir/read.ndjson" >"$dir/verdict" 2>&1
+	    "$dir/history.ndjson" "$dir/read.ndjson"
+}
+
+verdict() { # OUT
+	check >"$dir/verdict" 2>&1
 	checked=$?
 	figures >"$dir/figures" 2>"$dir/figures.err"
 	figured=$?
