@@ -30,6 +30,7 @@ run_make() {
 	: >"$dir/lost"
 	: >"$dir/mended"
 	: >"$dir/broken"
+	: >"$dir/losses.ndjson"
 	echo 0 >"$dir/rush.code"
 	echo '{"attempts":2,"violation":false,"violations":[],"interrupted":false}' >"$dir/rush.json"
 	for name in redis mysql; do
@@ -54,12 +55,23 @@ after 1 "a unit without a home is a violation" \
     "sed -i '/\"free\":3/d; s/gate_end\":3/gate_end\":2/' left.ndjson"
 after 1 "what the crowd saw by itself is a violation" \
     "echo 1 >rush.code; echo '{\"attempts\":2,\"violation\":true,\"violations\":[\"x\"],\"interrupted\":false}' >rush.json"
+MODE=queue
+after 1 "in mode queue, too" \
+    "echo 1 >rush.code; echo '{\"attempts\":2,\"violation\":true,\"violations\":[\"x\"],\"interrupted\":false}' >rush.json"
+after 0 "but not where Redis lost what was accepted, which it does not know" \
+    "echo '{\"loss\":\"redis-kill\",\"begin\":10.1,\"end\":10.2}' >losses.ndjson; echo 1 >rush.code; echo '{\"attempts\":2,\"violation\":true,\"violations\":[\"x\"],\"interrupted\":false}' >rush.json"
+MODE=direct
+after 1 "in mode direct nothing is accepted" \
+    "echo '{\"loss\":\"redis-kill\",\"begin\":10.1,\"end\":10.2}' >losses.ndjson; echo 1 >rush.code; echo '{\"attempts\":2,\"violation\":true,\"violations\":[\"x\"],\"interrupted\":false}' >rush.json"
+after 1 "an order that waits is a violation" \
+    "sed -i 's/{\"gate_end\":3}/{\"waiting\":\"ef5880d3c46686ff212da7c465d92546\",\"unit\":1,\"entry\":\"5-0\"}\n{\"gate_end\":4}/' left.ndjson"
 after 1 "a gate that the keeper did not mend is a violation" "echo redis-kill >mended"
 
 after 2 "an empty ledger" "sed -i '/\"status\"/d' left.ndjson"
 after 2 "no ledger at all" ": >left.ndjson"
 after 2 "a ledger that was read to the half" "sed -i '/\"void\"/d' left.ndjson"
 after 2 "a gate that was not there" "sed -i '/gate_e/d; /free/d; /slot\":1,\"cust/d' left.ndjson"
+after 2 "no list of losses" "rm losses.ndjson"
 after 2 "no counters" "sed -i '/counter/d' left.ndjson"
 after 2 "an empty client's log" ": >history.ndjson"
 after 2 "a client's log of which the end is missing" "sed -i '\$d' history.ndjson"
