@@ -113,14 +113,22 @@ jq -c '.judged |= map_values(1)' "$work/good.json" >"$work/seen.json"
 campaign() { # CODE RUNS NAME SHELL-TEXT; in place of `run SEED OUT`
 	printf '#!/bin/sh\n%s\n' "$4" >"$work/fake"
 	chmod +x "$work/fake"
-	RUN=$work/fake OUT=$work/campaign FAULTS='' BUILD='' STOP='' \
+	RUN=$work/fake OUT=$work/campaign FAULTS='' BUILD='' STOP='' MODE=$mode \
 	    sh "$top_srcdir/tests/chaos/campaign" 1 "$2" >"$work/campaign.out" 2>&1
 	is $? "$1" "$3"
 	rm -rf "$work/campaign"
 }
+mode=direct
 campaign 0 3 "a campaign of good runs passes" "cp $work/good.json \$2"
 campaign 0 20 "and a longer one" "cp $work/seen.json \$2"
 campaign 2 20 "a long one in which rules looked at nothing" "cp $work/good.json \$2"
+jq -c '.judged.C12 = 0' "$work/seen.json" >"$work/told.json"
+campaign 0 20 "in mode direct nobody is told 202" "cp $work/told.json \$2"
+mode=queue
+campaign 2 20 "in mode queue somebody must be" "cp $work/told.json \$2"
+mode=mixed
+campaign 2 20 "and in mode mixed" "cp $work/told.json \$2"
+mode=direct
 campaign 1 3 "one with a violation" \
     "cp $work/good.json \$2; [ \$1 != 2 ] || { jq '.violations = 1' $work/good.json >\$2; exit 1; }"
 campaign 2 3 "a run that exits 0, and has figures of a violation" \
