@@ -97,6 +97,25 @@ static enum outcome port_relimit(void *ctx, struct gate_ref ref, uint32_t limit,
 	return gate_call_status(ctx, deadline_ns, NULL, err);
 }
 
+static enum outcome port_tell(void *ctx, struct gate_ref ref,
+    const struct gate_terms *terms, uint32_t told, int64_t deadline_ns,
+    bool *done, struct err *err)
+{
+	struct command *cmd = epoch_fcall(ctx, ref, GATE_FN("tell"));
+	uint32_t number = 0;
+	enum outcome out;
+
+	BUG_ON(terms->opens.us < 0 || terms->closes.us < 0);
+	command_number(cmd, terms->shut);
+	command_number(cmd, (uint64_t)terms->opens.us);
+	command_number(cmd, (uint64_t)terms->closes.us);
+	command_number(cmd, told);
+	out = gate_call_status(ctx, deadline_ns, &number, err);
+	if (out == OUT_DONE)
+		*done = number == 1;
+	return out;
+}
+
 void gate_port_build(struct gate_port *port)
 {
 	port->seed = port_seed;
@@ -107,4 +126,5 @@ void gate_port_build(struct gate_port *port)
 	port->grow = port_grow;
 	port->shrink = port_shrink;
 	port->relimit = port_relimit;
+	port->tell = port_tell;
 }

@@ -131,6 +131,23 @@ local function relimit(keys, args)
 	return {'OK'}
 end
 
+-- epoch, shut (0 or 1), opens, closes, how often it was told before.  OK 1 | OK 0,
+-- when somebody else has told it since | EPOCH e | NOSALE.  That number begins anew
+-- with each epoch, and is asked together with it.
+local function tell(keys, args)
+	local meta, refusal = meta_of(keys, args[1])
+	if not meta then
+		return refusal
+	end
+	local told = number_of(redis.call('HGET', keys[META], 'told')) or 0
+	if told ~= tonumber(args[5]) then
+		return {'OK', 0}
+	end
+	redis.call('HSET', keys[META], 'shut', args[2], 'opens', args[3],
+		'closes', args[4], 'told', string.format('%.0f', told + 1))
+	return {'OK', 1}
+end
+
 -- epoch, units.  OK units | EPOCH e | NOSALE.  A unit that is not in the list is
 -- away: whoever returns it will find that it is above the stock.
 local function shrink(keys, args)

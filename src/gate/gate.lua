@@ -18,7 +18,8 @@
 -- KEYS: always these seven, in this order.
 local META = 1  -- hash   epoch, units, limit, lease_ms, run_id; away:N; and what
                 -- was noticed of this generation, if anything: dropped, forgot;
-                -- retired: the epoch that is being made
+                -- retired: the epoch that is being made; shut, opens, closes
+                -- (us), told: when it accepts orders, and how often it was told
 local FREE = 2  -- list   unit numbers: taken at the head, returned to the tail
 local LEASE = 3 -- zset   claim -> deadline in ms by this server's clock
 local REC = 4   -- hash   claim -> "unit|slot|customer" of a lease; of an accepted

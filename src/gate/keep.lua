@@ -78,7 +78,8 @@ local function gauge_read(keys, args)
 	if not meta then
 		return refusal
 	end
-	local m = redis.call('HMGET', keys[META], 'forgot', 'dropped', 'run_id')
+	local m = redis.call('HMGET', keys[META], 'forgot', 'dropped', 'run_id',
+		'shut', 'opens', 'closes', 'told')
 	redis.call('HLEN', keys[REC])
 	redis.call('HLEN', keys[SLOT])
 	redis.call('SCARD', keys[VOID])
@@ -88,11 +89,13 @@ local function gauge_read(keys, args)
 		redis.call('ZCARD', keys[LEASE]),
 		number_of(m[1]) or 0, number_of(m[2]) or 0,
 		is_other_run(m[3]) and 1 or 0,
-		waiting, delivered, oldest_ms}
+		waiting, delivered, oldest_ms,
+		m[4] == '1' and 1 or 0, number_of(m[5]) or 0,
+		number_of(m[6]) or 0, number_of(m[7]) or 0}
 end
 
 -- epoch.  OK epoch units limit free leased forgot dropped restarted waiting delivered
--- oldest_ms | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as
+-- oldest_ms shut opens closes told | EPOCH e | NOSALE, also when a key is not what we made it: that gate is as
 -- good as lost.
 local function gauge(keys, args)
 	local sound, answer = pcall(gauge_read, keys, args)

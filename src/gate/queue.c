@@ -29,8 +29,8 @@ static enum outcome enqueue_call(struct gate *gate,
 
 static enum outcome port_enqueue(void *ctx, struct gate_ref ref,
     const struct claim_chain *chain, size_t from, const struct customer *who,
-    const struct order *draft, int64_t deadline_ns, struct gate_ticket *out,
-    struct err *err)
+    const struct order *draft, bool regardless, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
 {
 	struct gate *gate = ctx;
 	struct command *cmd;
@@ -45,6 +45,7 @@ static enum outcome port_enqueue(void *ctx, struct gate_ref ref,
 	command_customer(cmd, who);
 	command_number(cmd, from);
 	command_number(cmd, gate->durability == GATE_DURABLE_WAITAOF);
+	command_number(cmd, regardless);
 	command_bytes(cmd, draft->payload_hash, PAYLOAD_HASH_BYTES);
 	command_text(cmd, draft->ref);
 	command_number(cmd, (uint64_t)draft->created.us);

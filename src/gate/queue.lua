@@ -26,14 +26,23 @@ local function accept(keys, claim, unit, slot, customer, hash, ref, created)
 	redis.call('HSET', keys[SLOT], slot .. ':' .. customer, claim)
 end
 
--- epoch, customer, from, touch, payload_hash, ref, created, claim ids.
--- TAKEN unit slot attempt dropped | SPENT | and all that claim says
+-- Does this gate accept an order of `created` (us)?  The ledger's guard asks nothing
+-- of the kind when a settler writes it.
+local function accepts(keys, created)
+	local m = redis.call('HMGET', keys[META], 'shut', 'opens', 'closes')
+	local opens, closes = number_of(m[2]) or 0, number_of(m[3]) or 0
+	return m[1] ~= '1' and tonumber(created) >= opens and
+		(closes == 0 or tonumber(created) < closes)
+end
+
+-- epoch, customer, from, touch, regardless, payload_hash, ref, created, claim ids.
+-- TAKEN unit slot attempt dropped | SPENT | SHUT | and all that claim says
 local function enqueue(keys, args)
 	local meta, refusal = meta_of(keys, args[1], true)
 	if not meta then
 		return refusal
 	end
-	local customer, chain = args[2], {unpack(args, 8)}
+	local customer, chain = args[2], {unpack(args, 9)}
 	local answer, holders = known(keys, args[1], customer, chain, meta.limit)
 	if answer then
 		-- WAITAOF is about what its own connection wrote, and this fact
@@ -42,6 +51,9 @@ local function enqueue(keys, args)
 			redis.call('HSET', keys[META], 'epoch', args[1])
 		end
 		return answer
+	end
+	if args[5] ~= '1' and not accepts(keys, args[8]) then
+		return {'SHUT'}
 	end
 	local slot, held = room(keys, meta, holders)
 	if not slot then
@@ -61,7 +73,7 @@ local function enqueue(keys, args)
 		return {'SOFT', held, dropped}
 	end
 	local sound, why = pcall(accept, keys, chain[attempt], unit, slot,
-		customer, args[5], args[6], args[7])
+		customer, args[6], args[7], args[8])
 	if not sound then
 		-- A new gate has a new stream: its keeper makes one.
 		unit_return(keys, unit, meta.units)

@@ -77,6 +77,7 @@ static const struct {
     {"MINE", GATE_MINE, 2},
     {"QUEUED", GATE_QUEUED, 3},
     {"SPENT", GATE_SPENT, 1},
+    {"SHUT", GATE_SHUT, 1},
     {"LIMIT", GATE_LIMIT, 1},
     {"SOFT", GATE_SOFT, 3},
     {"GONE", GATE_GONE, 4},
@@ -157,6 +158,7 @@ static bool ticket_fields(const redisReply *reply, size_t chain_n,
 	case GATE_EPOCH:
 		return u32_at(reply, 1, 0, UINT32_MAX, &out->epoch);
 	case GATE_SPENT:
+	case GATE_SHUT:
 	case GATE_LIMIT:
 	case GATE_NO_SALE:
 		return true;
@@ -215,7 +217,7 @@ bool gate_reply_gauge(
 	int64_t free_n, leased, waiting, delivered;
 
 	if (text_at(reply, 0, &word) && strv_eq(word, STRV("OK"))) {
-		if (items(reply) != 12 ||
+		if (items(reply) != 16 ||
 		    !u32_at(reply, 1, 0, UINT32_MAX, &gauge.epoch) ||
 		    !u32_at(reply, 2, 0, UINT32_MAX, &gauge.units) ||
 		    !u32_at(reply, 3, 1, SALE_PER_CUSTOMER_MAX, &gauge.limit) ||
@@ -226,7 +228,11 @@ bool gate_reply_gauge(
 		    !bool_at(reply, 8, &gauge.restarted) ||
 		    !int_at(reply, 9, INT64_MAX, &waiting) ||
 		    !int_at(reply, 10, waiting, &delivered) ||
-		    !int_at(reply, 11, INT64_MAX, &gauge.oldest_ms))
+		    !int_at(reply, 11, INT64_MAX, &gauge.oldest_ms) ||
+		    !bool_at(reply, 12, &gauge.terms.shut) ||
+		    !int_at(reply, 13, INT64_MAX, &gauge.terms.opens.us) ||
+		    !int_at(reply, 14, INT64_MAX, &gauge.terms.closes.us) ||
+		    !u32_at(reply, 15, 0, UINT32_MAX, &gauge.told))
 			return false;
 		gauge.known = true;
 		gauge.free = (uint64_t)free_n;

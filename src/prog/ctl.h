@@ -76,6 +76,10 @@ int ctl_sale_find_settled(
 int ctl_waiting_highest(
     struct ctl *ctl, const struct sale *sale, uint32_t *unit, uint32_t *slot);
 
+/* The sale was changed: its gate is told when it accepts orders.  What it is not
+ * told now, the keeper tells it. */
+void ctl_terms_tell(struct ctl *ctl, const struct sale *sale);
+
 /* Will Redis do for a sale of this mode?  Exit code, after saying why not. */
 int ctl_durability_judge(struct ctl *ctl, enum sale_mode mode);
 

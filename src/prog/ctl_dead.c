@@ -321,6 +321,7 @@ static int ticket_tell(const struct retry *retry, enum gate_answer answer)
 		    slug);
 	case GATE_SAME:
 	case GATE_MINE:
+	case GATE_SHUT:
 	case GATE_ANSWER_COUNT:
 		break;
 	}
@@ -344,7 +345,7 @@ static int enqueue(struct retry *retry)
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
 		out = gate->enqueue(gate->ctx,
 		    (struct gate_ref){retry->sale.id, retry->sale.epoch},
-		    &retry->chain, retry->from, &dead->customer, &draft,
+		    &retry->chain, retry->from, &dead->customer, &draft, true,
 		    deadline_in_ms(CALL_DEADLINE_MS), &ticket, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);

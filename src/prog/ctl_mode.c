@@ -124,8 +124,10 @@ static int mode_set(struct ctl *ctl, const struct sale *sale, enum sale_mode to)
 	    ctl->ledger, sale->id, sale->mode, to, ctl->actor, &won, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);
-	if (won)
+	if (won) {
+		ctl_terms_tell(ctl, sale);
 		return 0;
+	}
 	return ctl_fail(CTL_NO,
 	    "somebody else is changing sale %s: look, then repeat", sale->slug);
 }

@@ -95,6 +95,8 @@ static int state_change(
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
 	FAILPOINT(sale_state_set);
+	if (sale->mode != SALE_MODE_DIRECT)
+		ctl_terms_tell(ctl, sale);
 	return state_told(ctl, sale->slug, sale_state_name(to), "");
 }
 

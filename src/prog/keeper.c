@@ -10,6 +10,7 @@
 #include "prog/mending.h"
 #include "prog/wire.h"
 #include "sale/reap.h"
+#include "sale/terms.h"
 
 #include <stdlib.h>
 
@@ -36,6 +37,7 @@ struct keeper {
 	struct mending *mending;
 	struct accepted *accepted; /* shared */
 	struct lost *lost;
+	bool sales_fresh; /* the table was read in this tick */
 	enum accepted_durability durability; /* as was found last */
 	int64_t durability_ns; /* when Redis is asked for it again */
 	struct keeper_stats *stats; /* in shared memory, ours to write */
@@ -80,9 +82,11 @@ static void sales_read(struct keeper *keeper)
 {
 	struct err err = ERR_INIT;
 
-	if (sale_table_refresh(keeper->table, &keeper->ledger_port,
+	keeper->sales_fresh =
+	    sale_table_refresh(keeper->table, &keeper->ledger_port,
 		&clock_system, deadline_in_ms(CALL_DEADLINE_MS),
-		&err) != OUT_DONE)
+		&err) == OUT_DONE;
+	if (!keeper->sales_fresh)
 		log_limited(&keeper->ledger_rate, LOG_LEVEL_WARNING,
 		    "MySQL did not answer the keeper: %s", err.text);
 }
@@ -176,10 +180,26 @@ static void limit_follow(struct keeper *keeper, const struct sale *sale)
 		    sale->slug, err.text);
 }
 
-/* What the ledger says of stock and limit, and the gate does not know. */
+/* The table may be older than what the gate was told: the sale is read again. */
+static void terms_follow(struct keeper *keeper, const struct sale *sale)
+{
+	struct err err = ERR_INIT;
+
+	if (sale_terms_follow(&keeper->gate_port, &keeper->ledger_port,
+		sale->id, deadline_in_ms(CALL_DEADLINE_MS), &err) != OUT_DONE)
+		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
+		    "sale %s: the gate does not know yet when it accepts "
+		    "orders: %s",
+		    sale->slug, err.text);
+}
+
+/* What the ledger says of stock, limit and terms, and the gate does not know. */
 static void gate_follow(struct keeper *keeper, const struct sale *sale,
     const struct gate_gauge *gauge)
 {
+	/* Also of an older epoch: it is to accept nothing more. */
+	if (keeper->sales_fresh && sale_terms_differ(sale, gauge))
+		terms_follow(keeper, sale);
 	if (!gauge->known || gauge->epoch != sale->epoch)
 		return;
 	if (gauge->units != sale->stock)

@@ -58,12 +58,12 @@ static enum outcome timed_claim(void *ctx, struct gate_ref ref,
 
 static enum outcome timed_enqueue(void *ctx, struct gate_ref ref,
     const struct claim_chain *chain, size_t from, const struct customer *who,
-    const struct order *draft, int64_t deadline_ns, struct gate_ticket *out,
-    struct err *err)
+    const struct order *draft, bool regardless, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
 {
 	int64_t begin_ns = begin(PHASE_CLAIM, &chain->id[from]);
-	enum outcome done = watch.gate.enqueue(
-	    ctx, ref, chain, from, who, draft, deadline_ns, out, err);
+	enum outcome done = watch.gate.enqueue(ctx, ref, chain, from, who,
+	    draft, regardless, deadline_ns, out, err);
 
 	note(&watch.claim_ns, &watch.stats->claim, begin_ns);
 	stats_count(&watch.stats->enqueues[done]);

@@ -111,23 +111,31 @@ static enum step step_admit(struct buying *b)
 /* ---- claim ------------------------------------------------------------------- */
 
 /*
- * The gate is of another generation than the sale we know: read the sale once
- * more, and go on only if the ledger agrees with the gate.
+ * The gate knows something newer of the sale than we do: read the sale once more,
+ * and go on only if the ledger agrees with the gate.
  */
 static enum step claim_resync(struct buying *b)
 {
 	const struct ledger_port *ledger = b->buyer->ledger;
+	bool shut = b->ticket.answer == GATE_SHUT;
 	struct sale fresh;
 	struct wall now;
 	bool found;
 
+	/* The keeper tells the gate in a moment. */
+	if (b->resynced && shut)
+		err_set(&b->result->err, 0,
+		    "the gate does not know yet that sale %s takes orders",
+		    b->sale.slug);
 	if (b->resynced)
-		return buy_answer(b, VERDICT_REBUILDING);
+		return buy_answer(
+		    b, shut ? VERDICT_TRY_AGAIN : VERDICT_REBUILDING);
 	b->resynced = true;
+	/* Shut, says Redis alone: that is no word for a shopper. */
 	if (ledger->sale(ledger->ctx, b->sale.id, b->purchase->deadline_ns,
 		&fresh, &found, &now, &b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
-	if (!found || fresh.epoch != b->ticket.epoch)
+	if (!found || (!shut && fresh.epoch != b->ticket.epoch))
 		return buy_answer(b, VERDICT_REBUILDING);
 	/* It may be paused by now, and an accepted order meets no guard. */
 	b->sale = fresh;
@@ -172,6 +180,7 @@ enum step buy_claim_answered(struct buying *b)
 	case GATE_GONE:
 		return b->ticket.slots_held > 0 ? STEP_LOOK_UP : buy_gone(b);
 	case GATE_EPOCH:
+	case GATE_SHUT:
 		return claim_resync(b);
 	case GATE_NO_SALE:
 		if (MUTANT(empty_sold_out))

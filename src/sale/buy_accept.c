@@ -106,7 +106,7 @@ enum step buy_step_accept(struct buying *b)
 	/* The same call again, on a new connection, finds what the first did. */
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
 		out = gate->enqueue(gate->ctx, buy_gate_ref(b), &b->chain, from,
-		    &b->purchase->customer, &draft, buy_gate_deadline(b),
+		    &b->purchase->customer, &draft, false, buy_gate_deadline(b),
 		    &b->ticket, &b->result->err);
 	if (out != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);

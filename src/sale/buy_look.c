@@ -96,6 +96,18 @@ static enum step ended(struct buying *b, struct wall now)
 	return buy_answer(b, VERDICT_ENDED);
 }
 
+/* Over, and its gate is lost: nobody makes that anew, so nothing waits there. */
+static bool gate_is_gone(struct buying *b)
+{
+	const struct gate_port *gate = b->buyer->gate;
+	struct gate_gauge gauge;
+
+	return b->sale.state == SALE_STATE_CLOSED &&
+	       gate->gauge(gate->ctx, b->sale.id, buy_gate_deadline(b), &gauge,
+		   &b->result->err) == OUT_DONE &&
+	       !gauge.known;
+}
+
 enum step buy_not_selling(
     struct buying *b, enum sale_phase phase, struct wall now)
 {
@@ -104,8 +116,9 @@ enum step buy_not_selling(
 	const struct order *own = NULL;
 	size_t nwaiting = 0, n = 0;
 	/* The gate first: what is written in between is in the ledger. */
-	bool gate_known =
-	    !buy_may_wait(b) || buy_waiting_read(b, waiting, &nwaiting);
+	bool gate_known = !buy_may_wait(b) ||
+			  buy_waiting_read(b, waiting, &nwaiting) ||
+			  gate_is_gone(b);
 	bool known = buy_rows_read(b, rows, &n);
 
 	if (known)
@@ -180,6 +193,7 @@ enum step buy_step_look_up(struct buying *b)
 	case GATE_SAME:
 	case GATE_QUEUED:
 	case GATE_SPENT:
+	case GATE_SHUT:
 	case GATE_EPOCH:
 	case GATE_NO_SALE:
 	case GATE_ANSWER_COUNT:

@@ -24,6 +24,7 @@ static const char *const call_names[] = {
     [FAULT_GATE_SETTLED] = "gate settled",
     [FAULT_GATE_QUEUE_SCAN] = "gate queue scan",
     [FAULT_GATE_RETIRE] = "gate retire",
+    [FAULT_GATE_TELL] = "gate tell",
     [FAULT_GATE_CARRY] = "gate carry",
     [FAULT_GATE_CONFIRM] = "gate confirm",
     [FAULT_LEDGER_READY] = "ledger ready",
@@ -114,14 +115,24 @@ static enum outcome fault_claim(void *ctx, struct gate_ref ref,
 
 static enum outcome fault_enqueue(void *ctx, struct gate_ref ref,
     const struct claim_chain *chain, size_t from, const struct customer *who,
-    const struct order *draft, int64_t deadline_ns, struct gate_ticket *out,
-    struct err *err)
+    const struct order *draft, bool regardless, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
-	FAULTY(
-	    FAULT_GATE_ENQUEUE, plan->gate->enqueue(plan->gate->ctx, ref, chain,
-				    from, who, draft, deadline_ns, out, err));
+	FAULTY(FAULT_GATE_ENQUEUE,
+	    plan->gate->enqueue(plan->gate->ctx, ref, chain, from, who, draft,
+		regardless, deadline_ns, out, err));
+}
+
+static enum outcome fault_tell(void *ctx, struct gate_ref ref,
+    const struct gate_terms *terms, uint32_t told, int64_t deadline_ns,
+    bool *done, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_TELL, plan->gate->tell(plan->gate->ctx, ref, terms,
+				    told, deadline_ns, done, err));
 }
 
 static enum outcome fault_pending(void *ctx, struct gate_ref ref,
@@ -444,6 +455,7 @@ struct gate_port fault_gate_port(struct fault_plan *plan)
 	    .settled = fault_settled,
 	    .queue_scan = fault_queue_scan,
 	    .retire = fault_retire,
+	    .tell = fault_tell,
 	    .carry = fault_carry,
 	    .confirm = fault_confirm,
 	    .flush = fault_flush,

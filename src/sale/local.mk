@@ -19,7 +19,8 @@ libsale_a_SOURCES = \
 	%reldir%/settle.c %reldir%/settle.h \
 	%reldir%/settle_int.h %reldir%/settle_one.c \
 	%reldir%/sweep.c %reldir%/sweep.h \
-	%reldir%/table.c %reldir%/table.h
+	%reldir%/table.c %reldir%/table.h \
+	%reldir%/terms.c %reldir%/terms.h
 
 # The ports in memory, and the ports that fail on purpose: tests only.
 check_LIBRARIES += libsalemem.a

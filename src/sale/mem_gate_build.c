@@ -187,6 +187,25 @@ static enum outcome gate_relimit(void *ctx, struct gate_ref ref, uint32_t limit,
 	return OUT_DONE;
 }
 
+static enum outcome gate_tell(void *ctx, struct gate_ref ref,
+    const struct gate_terms *terms, uint32_t told, int64_t deadline_ns,
+    bool *done, struct err *err)
+{
+	struct mem_meta *meta = mem_meta_at(ctx, ref);
+
+	(void)deadline_ns;
+	if (meta == NULL) {
+		err_set(err, 0, "the gate is of another epoch");
+		return OUT_NOT_DONE;
+	}
+	*done = meta->told == told;
+	if (*done) {
+		meta->terms = *terms;
+		meta->told++;
+	}
+	return OUT_DONE;
+}
+
 static enum outcome gate_free_list(void *ctx, struct gate_ref ref,
     uint64_t offset, size_t max, int64_t deadline_ns, uint32_t *units,
     size_t *n, struct err *err)
@@ -280,6 +299,8 @@ static enum outcome gate_gauge(void *ctx, struct sale_id sale,
 	    .forgot = meta->forgot,
 	    .dropped = meta->dropped,
 	    .restarted = meta->run != gate->run,
+	    .terms = meta->terms,
+	    .told = meta->told,
 	    .waiting = epoch->queue.n};
 	entry = epoch->queue.items;
 	for (size_t i = 0; i < epoch->queue.n; i++)
@@ -357,6 +378,7 @@ void mem_gate_port_build(struct gate_port *port)
 	port->grow = gate_grow;
 	port->shrink = gate_shrink;
 	port->relimit = gate_relimit;
+	port->tell = gate_tell;
 	port->free_list = gate_free_list;
 	port->lease_scan = gate_lease_scan;
 }

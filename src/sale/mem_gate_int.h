@@ -70,6 +70,8 @@ struct mem_meta {
 	struct sale_id sale;
 	uint32_t epoch; /* 0: no gate; somebody is making one */
 	uint32_t units, limit, forgot, dropped;
+	struct gate_terms terms;
+	uint32_t told;
 	uint32_t retired; /* 0, or the epoch that is being made instead */
 	unsigned run; /* of the server that published it */
 	struct vec away; /* uint32_t: units above the stock that a claim has */

@@ -111,19 +111,39 @@ void mem_gate_stuff_entry(
 
 /* ---- accepting --------------------------------------------------------------------- */
 
+/* Of those that mem_claim_check() gives, the ones that say if there is room. */
+static bool is_about_room(enum gate_answer answer)
+{
+	return answer == GATE_LIMIT || answer == GATE_SOFT ||
+	       answer == GATE_GONE;
+}
+
+static bool accepts(const struct gate_terms *terms, struct wall created)
+{
+	return !terms->shut && created.us >= terms->opens.us &&
+	       (terms->closes.us == 0 || created.us < terms->closes.us);
+}
+
 static enum outcome gate_enqueue(void *ctx, struct gate_ref ref,
     const struct claim_chain *chain, size_t from, const struct customer *who,
-    const struct order *draft, int64_t deadline_ns, struct gate_ticket *out,
-    struct err *err)
+    const struct order *draft, bool regardless, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
 {
 	struct mem_gate *gate = ctx;
 	struct mem_epoch *epoch = mem_epoch_of(gate, ref);
 	struct order order = *draft;
+	bool room;
 
 	(void)deadline_ns;
 	(void)err;
 	BUG_ON(chain->n != CLAIM_ATTEMPTS);
-	if (!mem_claim_check(gate, ref, chain, who, out))
+	room = mem_claim_check(gate, ref, chain, who, out);
+	if (!regardless && (room || is_about_room(out->answer)) &&
+	    !accepts(&mem_meta_of(gate, ref.sale)->terms, draft->created)) {
+		*out = (struct gate_ticket){.answer = GATE_SHUT};
+		return OUT_DONE;
+	}
+	if (!room)
 		return OUT_DONE;
 	while (from < chain->n && is_spent(epoch, &chain->id[from]))
 		from++;

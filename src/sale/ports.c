@@ -17,6 +17,7 @@ static const char *const answer_names[] = {
     [GATE_MINE] = "mine",
     [GATE_QUEUED] = "queued",
     [GATE_SPENT] = "spent",
+    [GATE_SHUT] = "shut",
     [GATE_LIMIT] = "limit",
     [GATE_SOFT] = "soft",
     [GATE_GONE] = "gone",

@@ -67,6 +67,8 @@ enum gate_answer {
 	GATE_QUEUED, /* chain[attempt] was accepted and waits to be written:
 		      * `queued` is the order that it will be */
 	GATE_SPENT, /* enqueue: every attempt of the chain was decided void */
+	GATE_SHUT, /* enqueue: the gate was told that this sale takes no orders
+		    * now (gate_terms); whether that is so, the ledger knows */
 	GATE_LIMIT, /* every slot of the customer is held by other claims */
 	GATE_SOFT, /* no free unit, but claims are undecided: ask again */
 	/*
@@ -113,6 +115,16 @@ struct gate_lease {
 	int64_t remaining_ms; /* by the gate's clock; <= 0: expired */
 };
 
+/*
+ * When a gate accepts orders: what the ledger says of it, for no ledger is asked
+ * then.  A gate that was told nothing yet accepts at any time: whoever knows of
+ * its epoch has read the ledger since it was made.
+ */
+struct gate_terms {
+	bool shut; /* it does not: paused, over, or in mode direct */
+	struct wall opens, closes; /* as of struct sale; 0, 0 when shut */
+};
+
 struct gate_gauge {
 	bool known; /* false: no meta, the gate has lost the sale */
 	uint32_t epoch; /* of meta */
@@ -120,6 +132,8 @@ struct gate_gauge {
 	uint32_t limit;
 	uint64_t free;
 	uint64_t leased;
+	struct gate_terms terms;
+	uint32_t told; /* how often this generation was told its terms */
 	/* What was noticed of this generation since it was published. */
 	uint32_t forgot; /* times that it did not know a sold order */
 	uint32_t dropped; /* tokens thrown away: no numbers, or above units */
@@ -197,12 +211,15 @@ struct gate_port {
 	 * created.  DONE and TAKEN or QUEUED only when the fact is as durable
 	 * as gate_conf.durability asks; else UNKNOWN: the same call again.
 	 * SAME: a claim of mode direct that is not decided yet; go on with it.
-	 * The chain has all CLAIM_ATTEMPTS ids.
+	 * SHUT: nothing of this request is there, and by its terms the gate does
+	 * not accept an order of this `created`; if `regardless` (the operator's
+	 * own hand), it does.  The chain has all CLAIM_ATTEMPTS ids.
 	 */
 	enum outcome (*enqueue)(void *ctx, struct gate_ref ref,
 	    const struct claim_chain *chain, size_t from,
 	    const struct customer *who, const struct order *draft,
-	    int64_t deadline_ns, struct gate_ticket *out, struct err *err);
+	    bool regardless, int64_t deadline_ns, struct gate_ticket *out,
+	    struct err *err);
 	/*
 	 * The accepted orders of a customer that wait to be written, by slot,
 	 * each as a settler is given it.
@@ -344,6 +361,14 @@ struct gate_port {
 	/* Another limit per customer, from the next claim on. */
 	enum outcome (*relimit)(void *ctx, struct gate_ref ref, uint32_t limit,
 	    int64_t deadline_ns, struct err *err);
+	/*
+	 * When it accepts orders from now on, if it was told `told` times before;
+	 * *done is false if not: then somebody else has told it since the gauge
+	 * was read.  sale/terms.h says how to go about it.
+	 */
+	enum outcome (*tell)(void *ctx, struct gate_ref ref,
+	    const struct gate_terms *terms, uint32_t told, int64_t deadline_ns,
+	    bool *done, struct err *err);
 
 	/* For the report: the free list from `offset` on. */
 	enum outcome (*free_list)(void *ctx, struct gate_ref ref,

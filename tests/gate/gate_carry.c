@@ -102,7 +102,7 @@ START_TEST(test_carried_over)
 	    publish(&rig, (struct gate_seeded){4, 1, 1, 0, 3}, &err), OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).waiting, 3);
 	ASSERT_OUT(rig.port.enqueue(rig.port.ctx, next, &chain, 0, &who, &draft,
-		       SOON, &ticket, &err),
+		       false, SOON, &ticket, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(ticket.answer, GATE_QUEUED);
 	queue_assert_order(&ticket.queued, "c2", 2, 0, 2, 1);

@@ -293,7 +293,7 @@ START_TEST(test_touch)
 		redisReply *reply = redisCommand(rig.admin,
 		    "FCALL fg_enqueue_v2 7 {fg:5}:meta {fg:5}:1:free "
 		    "{fg:5}:1:lease {fg:5}:1:rec {fg:5}:1:slot "
-		    "{fg:5}:1:queue {fg:5}:1:void 1 ann 0 %d hash ref 5 %b",
+		    "{fg:5}:1:queue {fg:5}:1:void 1 ann 0 %d 0 hash ref 5 %b",
 		    touch, claim.b, (size_t)CLAIM_BYTES);
 
 		ck_assert_int_eq(reply->type, REDIS_REPLY_ARRAY);

@@ -114,11 +114,12 @@ static void do_enqueue(struct twins *t, unsigned n)
 	struct customer who = customer_of(n);
 	struct order draft = queue_draft(n);
 	size_t from = draw(t, 4) == 0 ? draw(t, CLAIM_ATTEMPTS + 1) : 0;
+	bool regardless = draw(t, 4) == 0;
 	struct gate_ticket got[2];
 
 	EACH(i)
 	DONE(t->port[i].enqueue(t->port[i].ctx, t->ref, &chain, from, &who,
-	    &draft, SOON, &got[i], &t->err));
+	    &draft, regardless, SOON, &got[i], &t->err));
 	tickets_compare(t, got);
 }
 
@@ -253,6 +254,26 @@ static void do_relimit(struct twins *t, unsigned n)
 	    t->port[i].ctx, t->ref, 1 + n % 3, SOON, &t->err));
 }
 
+/* As somebody who has read the gauge, or is late by one. */
+static void do_tell(struct twins *t, unsigned n)
+{
+	int64_t created = queue_draft(n).created.us;
+	struct gate_terms terms = {.shut = n % 3 == 0,
+	    .opens = {n % 2 == 0 ? created : 0},
+	    .closes = {n % 4 == 0 ? created + 2 : 0}};
+	struct gate_gauge gauge;
+	bool done[2];
+	uint32_t told;
+
+	DONE(t->port[0].gauge(
+	    t->port[0].ctx, t->ref.sale, SOON, &gauge, &t->err));
+	told = gauge.told - (gauge.told > 0 && draw(t, 4) == 0);
+	EACH(i)
+	DONE(t->port[i].tell(
+	    t->port[i].ctx, t->ref, &terms, told, SOON, &done[i], &t->err));
+	SAME(done[0], done[1]);
+}
+
 static void do_pending(struct twins *t, unsigned n)
 {
 	struct customer who = customer_of(n);
@@ -333,6 +354,7 @@ static const struct {
     {"settle", do_settle, 8},
     {"stock", do_stock, 4},
     {"relimit", do_relimit, 1},
+    {"tell", do_tell, 3},
     {"pending", do_pending, 4},
     {"rebuild", do_rebuild, 1},
 };
@@ -358,6 +380,10 @@ static void gates_compare(struct twins *t)
 	SAME(gauge[0].leased, gauge[1].leased);
 	SAME(gauge[0].waiting, gauge[1].waiting);
 	SAME(gauge[0].delivered, gauge[1].delivered);
+	SAME(gauge[0].terms.shut, gauge[1].terms.shut);
+	SAME(gauge[0].terms.opens.us, gauge[1].terms.opens.us);
+	SAME(gauge[0].terms.closes.us, gauge[1].terms.closes.us);
+	SAME(gauge[0].told, gauge[1].told);
 	SAME(n[0], n[1]);
 	for (size_t k = 0; k < n[0]; k++)
 		SAME(units[0][k], units[1][k]);

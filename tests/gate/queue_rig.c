@@ -35,7 +35,7 @@ enum outcome queue_try(struct rig *rig, const char *who, unsigned n,
 	struct order draft = queue_draft(n);
 
 	return rig->port.enqueue(rig->port.ctx, ref, &chain, from, &customer,
-	    &draft, SOON, ticket, err);
+	    &draft, false, SOON, ticket, err);
 }
 
 struct gate_ticket queue_enqueue_from(

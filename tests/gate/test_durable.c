@@ -62,7 +62,7 @@ static enum outcome enqueue(struct gate *gate, struct err *err)
 		chain.id[(int)i].b[6] = (uint8_t)('0' + i);
 	}
 	ck_assert(customer_parse(STRV("c"), &who));
-	return port.enqueue(port.ctx, ref, &chain, 0, &who, &draft,
+	return port.enqueue(port.ctx, ref, &chain, 0, &who, &draft, false,
 	    deadline_in_ms(LONG_MS), &got, err);
 }
 

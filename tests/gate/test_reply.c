@@ -49,6 +49,7 @@ static const struct {
     {"*3\r\n$6\r\nQUEUED\r\n:2\r\n" ENTRY,
 	{.answer = GATE_QUEUED, .attempt = 2, .queued.unit = 7}, 0},
     {"*1\r\n$5\r\nSPENT\r\n", {.answer = GATE_SPENT}, 0},
+    {"*1\r\n$4\r\nSHUT\r\n", {.answer = GATE_SHUT}, 0},
     {"*1\r\n$5\r\nLIMIT\r\n", {.answer = GATE_LIMIT}, 0},
     {"*3\r\n$4\r\nSOFT\r\n:1\r\n:8\r\n", {.answer = GATE_SOFT, .slots_held = 1},
 	8},
@@ -241,12 +242,13 @@ START_TEST(test_status_and_gauge)
 {
 	static const char ok[] = "*2\r\n$2\r\nOK\r\n:5\r\n";
 	static const char gauge_ok[] =
-	    "*12\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n"
-	    ":1\r\n:9\r\n:8\r\n:1234\r\n";
+	    "*16\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n"
+	    ":1\r\n:9\r\n:8\r\n:1234\r\n:1\r\n:1800000000000000\r\n"
+	    ":1800000000000001\r\n:4294967295\r\n";
 	/* More delivered than there are. */
 	static const char gauge_bad[] =
-	    "*12\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n"
-	    ":1\r\n:8\r\n:9\r\n:1234\r\n";
+	    "*16\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n"
+	    ":1\r\n:8\r\n:9\r\n:1234\r\n:0\r\n:0\r\n:0\r\n:0\r\n";
 	static const char epoch[] = "*2\r\n$5\r\nEPOCH\r\n:6\r\n";
 	static const char lost[] = "*1\r\n$6\r\nNOSALE\r\n";
 	struct gate_status status;
@@ -273,6 +275,10 @@ START_TEST(test_status_and_gauge)
 	ck_assert_uint_eq(gauge.waiting, 9);
 	ck_assert_uint_eq(gauge.delivered, 8);
 	ck_assert_int_eq(gauge.oldest_ms, 1234);
+	ck_assert(gauge.terms.shut);
+	ck_assert_int_eq(gauge.terms.opens.us, 1800000000000000);
+	ck_assert_int_eq(gauge.terms.closes.us, 1800000000000001);
+	ck_assert_uint_eq(gauge.told, UINT32_MAX);
 	freeReplyObject(reply);
 	reply = parsed(gauge_bad, sizeof(gauge_bad) - 1);
 	ck_assert(!gate_reply_gauge(reply, &gauge, &elsewhere));

@@ -4,6 +4,7 @@ it_tests = \
 	%reldir%/api.it \
 	%reldir%/audit.it \
 	%reldir%/ctl.it \
+	%reldir%/cutoff.it \
 	%reldir%/exits.it \
 	%reldir%/fronts.it \
 	%reldir%/heal.it \
@@ -65,7 +66,7 @@ $(it_tests:.it=.log): \
 	tests/lib/om-check
 
 tests/it/settle.log: tests/chaos/check-history
-tests/it/held.log tests/it/swallow.log: tests/chaos/faultd \
+tests/it/cutoff.log tests/it/held.log tests/it/swallow.log: tests/chaos/faultd \
 	tests/chaos/check-history
 
 # The issue's own numbers: 200 commits whose acknowledgement is swallowed, 100

@@ -27,6 +27,11 @@ enum act {
 	SPEND, /* all attempts of n are accepted and void */
 	RELEASE, /* n is released as void, which is for leases */
 	CONFIRM, /* likewise */
+	SHUT, /* by somebody who saw it told n times; `want`: in vain */
+	UNSHUT, /* likewise */
+	OPENS, /* it does when 2 buys: so not for 1; seen told n times */
+	CLOSES, /* it did when 2 buys: so for 1 only */
+	INSIST, /* accepts n regardless, and the answer is `want` */
 	SHRINK, /* to n units */
 	GROW,
 	RETIRE, /* for the epoch n above this one */
@@ -141,6 +146,31 @@ static const struct scene scenes[GATE_WAIT_SCENES] = {
 	    {SEED, 2, 0}, {PUBLISH, 0, 0}, {ACCEPT, 1, GATE_TAKEN},
 	    {WAITS, 1, 1}},
 	"2", 0, 1, 0, false},
+    {"shut, it takes no order, and knows those that it has",
+	{{BUILD, 0, 0}, {ACCEPT, 1, GATE_TAKEN}, {SHUT, 0, 0},
+	    {ACCEPT, 2, GATE_SHUT}, {ACCEPT, 1, GATE_QUEUED},
+	    {CLAIM, 2, GATE_TAKEN}, {ACCEPT, 2, GATE_SAME},
+	    {ACCEPT, 3, GATE_SHUT}, {UNSHUT, 1, 0}, {ACCEPT, 3, GATE_SOFT}},
+	"", 1, 1, 0, false},
+    {"shut by somebody who has not seen what it was told since",
+	{{BUILD, 0, 0}, {SHUT, 0, 0}, {UNSHUT, 0, 1}, {ACCEPT, 1, GATE_SHUT},
+	    {UNSHUT, 1, 0}, {SHUT, 1, 1}, {SHUT, 0, 1},
+	    {ACCEPT, 1, GATE_TAKEN}},
+	"2", 0, 1, 0, false},
+    {"it takes orders of its window",
+	{{BUILD, 0, 0}, {OPENS, 0, 0}, {ACCEPT, 1, GATE_SHUT},
+	    {ACCEPT, 2, GATE_TAKEN}, {CLOSES, 1, 0}, {ACCEPT, 3, GATE_SHUT},
+	    {ACCEPT, 2, GATE_QUEUED}, {ACCEPT, 1, GATE_TAKEN}},
+	"", 0, 2, 0, false},
+    {"shut, and the operator insists",
+	{{BUILD, 0, 0}, {SHUT, 0, 0}, {INSIST, 1, GATE_TAKEN},
+	    {INSIST, 1, GATE_QUEUED}},
+	"2", 0, 1, 0, false},
+    {"a new gate was told nothing yet, and the old one says who is newer",
+	{{BUILD, 0, 0}, {SHUT, 0, 0}, {RETIRE, 1, 0}, {ACCEPT, 1, GATE_EPOCH},
+	    {SEED, 1, 0}, {SEED, 2, 0}, {PUBLISH, 0, 0},
+	    {ACCEPT, 1, GATE_TAKEN}, {SHUT, 0, 0}, {ACCEPT, 2, GATE_SHUT}},
+	"2", 0, 1, 0, false},
 };
 
 struct stage {
@@ -245,7 +275,8 @@ static void ask(struct stage *stage, struct step step)
 		  ? port->claim(port->ctx, stage->ref, &chain, &customer,
 			stage->deadline_ns, &ticket, &stage->err)
 		  : port->enqueue(port->ctx, stage->ref, &chain, 0, &customer,
-			&draft, stage->deadline_ns, &ticket, &stage->err);
+			&draft, step.act == INSIST, stage->deadline_ns, &ticket,
+			&stage->err);
 	ck_assert_msg(
 	    out == OUT_DONE, "%s: %s", stage->scene->name, stage->err.text);
 	ck_assert_msg(ticket.answer == step.want, "%s: %u hears %s, not %s",
@@ -353,6 +384,23 @@ static void stock(struct stage *stage, struct step step)
 	ck_assert_uint_eq(done, step.n);
 }
 
+static void tell(struct stage *stage, struct step step)
+{
+	struct gate_port *port = stage->port;
+	struct gate_terms terms = {.shut = step.act == SHUT};
+	bool done = false;
+
+	if (step.act == OPENS)
+		terms.opens = draft_of(2).created;
+	if (step.act == CLOSES)
+		terms.closes = draft_of(2).created;
+	ck_assert_int_eq(port->tell(port->ctx, stage->ref, &terms, step.n,
+			     stage->deadline_ns, &done, &stage->err),
+	    OUT_DONE);
+	ck_assert_msg(
+	    done == (step.want == 0), "%s: told or not", stage->scene->name);
+}
+
 static struct gate_ref next(const struct stage *stage)
 {
 	return (struct gate_ref){stage->ref.sale, stage->ref.epoch + 1};
@@ -448,6 +496,7 @@ static void act(struct stage *stage, struct step step)
 		break;
 	case ACCEPT:
 	case CLAIM:
+	case INSIST:
 		ask(stage, step);
 		break;
 	case WAITS:
@@ -481,6 +530,12 @@ static void act(struct stage *stage, struct step step)
 	case SHRINK:
 	case GROW:
 		stock(stage, step);
+		break;
+	case SHUT:
+	case UNSHUT:
+	case OPENS:
+	case CLOSES:
+		tell(stage, step);
 		break;
 	case RETIRE:
 		retire(stage, step);

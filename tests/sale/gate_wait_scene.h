@@ -9,7 +9,7 @@
 
 #include "sale/ports.h"
 
-#define GATE_WAIT_SCENES 21
+#define GATE_WAIT_SCENES 26
 
 /* Plays scene 0..GATE_WAIT_SCENES-1 as sale 5 on a gate that knows nothing of it.
  * `deadline_ns` is of every call. */

@@ -50,3 +50,9 @@ unit_tests += %reldir%/test_table
 %canon_reldir%_test_table_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_table_SOURCES = %reldir%/test_table.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_table_LDADD = $(SALE_TEST_LIBS)
+
+# When a gate accepts orders.
+unit_tests += %reldir%/test_terms
+%canon_reldir%_test_terms_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_terms_SOURCES = %reldir%/test_terms.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_terms_LDADD = $(SALE_TEST_LIBS)

@@ -329,6 +329,13 @@ static void closed_gate_lost(struct world *w)
 	gate_lost(w);
 }
 
+/* Its rebuilder has died, and orders may wait behind his fence. */
+static void closed_other_epoch(struct world *w)
+{
+	w->sale.epoch++;
+	closed(w);
+}
+
 static void closed_direct_gate_lost(struct world *w)
 {
 	mode_direct(w);
@@ -445,8 +452,12 @@ static const struct row rows[] = {
     {"closed", closed, {{0}}, VERDICT_ENDED, true, false},
     {"closed: mine waits", closed_mine_waits, {{0}}, VERDICT_ACCEPTED, true,
 	false},
-    {"closed: the gate is lost", closed_gate_lost, {{0}}, VERDICT_UNAVAILABLE,
-	true, false},
+    {"closed: the gate is lost", closed_gate_lost, {{0}}, VERDICT_ENDED, true,
+	false},
+    {"closed: the gate is lost, they say, and is away", closed_gate_lost,
+	{{FAULT_GATE_GAUGE, 1, N}}, VERDICT_UNAVAILABLE, true, false},
+    {"closed: the gate is another", closed_other_epoch, {{0}},
+	VERDICT_UNAVAILABLE, true, false},
     {"closed, direct: the gate is lost", closed_direct_gate_lost, {{0}},
 	VERDICT_ENDED, true, false},
     {"over", over, {{0}}, VERDICT_ENDED, true, false},
