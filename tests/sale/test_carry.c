@@ -666,8 +666,8 @@ static struct {
 } slow;
 
 static enum outcome slow_carry(void *ctx, struct gate_ref ref,
-    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
-    struct err *err)
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum gate_carried *carried, struct err *err)
 {
 	world_advance(slow.w, slow.before_ms);
 	slow.before_ms = 12;
@@ -675,7 +675,7 @@ static enum outcome slow_carry(void *ctx, struct gate_ref ref,
 		err_set(err, 0, "no time left to ask");
 		return OUT_NOT_DONE;
 	}
-	return slow.gate.carry(ctx, ref, orders, n, deadline_ns, refused, err);
+	return slow.gate.carry(ctx, ref, orders, n, deadline_ns, carried, err);
 }
 
 /* As the rest of the rebuild may take all of the time that its stock allows, what
