@@ -26,9 +26,8 @@ static void twin_buys(struct twin *twin)
 	twin->done = true;
 	first.claim = claim_id_make(
 	    &twin->w->sale, &twin->order.customer, strv_c("b"), 0);
-	ck_assert_int_eq(
-	    ledger->void_claims(ledger->ctx, world_ref(twin->w), &first, 1,
-		INT64_MAX, &err),
+	ck_assert_int_eq(ledger->void_claims(ledger->ctx, world_ref(twin->w),
+			     &first, 1, INT64_MAX, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(
 	    ledger->record(ledger->ctx, &twin->order, INT64_MAX, &record, &err),
