@@ -103,10 +103,13 @@ void mem_gate_stuff_entry(
     struct mem_gate *gate, struct sale_id sale, const struct gate_entry *entry)
 {
 	struct mem_meta *meta = mem_meta_of(gate, sale);
+	struct gate_entry shown = *entry;
 
 	BUG_ON(meta == NULL);
+	if (shown.flaw[0] == '\0' && claim_is_none(&shown.order.claim))
+		strcpy(shown.flaw, "claim: damaged");
 	entry_add(gate,
-	    mem_epoch_of(gate, (struct gate_ref){sale, meta->epoch}), entry);
+	    mem_epoch_of(gate, (struct gate_ref){sale, meta->epoch}), &shown);
 }
 
 /* ---- accepting --------------------------------------------------------------------- */
@@ -319,8 +322,8 @@ static enum outcome gate_queue_scan(void *ctx, struct gate_ref ref,
 }
 
 static enum outcome gate_carry(void *ctx, struct gate_ref ref,
-    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
-    struct err *err)
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum gate_carried *carried, struct err *err)
 {
 	struct mem_gate *gate = ctx;
 	struct mem_epoch *epoch = mem_epoch_of(gate, ref);
@@ -333,11 +336,16 @@ static enum outcome gate_carry(void *ctx, struct gate_ref ref,
 		const struct mem_slot *slot =
 		    mem_slot_find(epoch, &orders[i].customer, orders[i].slot);
 
-		refused[i] =
-		    mem_accepted_find(epoch, &orders[i].claim) != NULL ||
-		    (slot != NULL && !claim_eq(&slot->claim, &orders[i].claim));
-		if (!refused[i])
+		if (mem_accepted_find(epoch, &orders[i].claim) != NULL) {
+			carried[i] = GATE_CARRY_THERE;
+		} else if (orders[i].unit == 0 ||
+			   (slot != NULL &&
+			       !claim_eq(&slot->claim, &orders[i].claim))) {
+			carried[i] = GATE_CARRY_REFUSED;
+		} else {
+			carried[i] = GATE_CARRIED;
 			order_accept(gate, epoch, &orders[i]);
+		}
 	}
 	return OUT_DONE;
 }

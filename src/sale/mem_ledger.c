@@ -228,18 +228,25 @@ static enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
 	return OUT_DONE;
 }
 
-static enum outcome ledger_void_claims(void *ctx, const struct order *claims,
-    size_t n, int64_t deadline_ns, struct err *err)
+static bool is_at(struct mem_ledger *ledger, struct gate_ref ref)
+{
+	const struct sale *sale = sale_of(ledger, ref.sale);
+
+	return sale != NULL && sale->epoch == ref.epoch;
+}
+
+static enum outcome ledger_void_claims(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct mem_ledger *ledger = ctx;
 
 	(void)deadline_ns;
 	(void)err;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && is_at(ledger, ref); i++) {
 		struct order row = {
 		    .claim = claims[i].claim,
-		    .sale = claims[i].sale,
-		    .epoch = claims[i].epoch,
+		    .sale = ref.sale,
+		    .epoch = ref.epoch,
 		    .status = ORDER_VOID,
 		    .customer = claims[i].customer,
 		    .created = ledger_now(ledger),
@@ -266,14 +273,18 @@ static bool letter_is_there(
 	return false;
 }
 
-static enum outcome ledger_bury(void *ctx, const struct dead_letter *letter,
-    int64_t deadline_ns, struct err *err)
+static enum outcome ledger_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
 {
 	struct mem_ledger *ledger = ctx;
 
+	if (!is_at(ledger, ref)) {
+		err_set(err, 0, "epoch %u is over", ref.epoch);
+		return OUT_NOT_DONE;
+	}
 	if (!claim_is_none(&letter->order.claim))
 		(void)ledger_void_claims(
-		    ctx, &letter->order, 1, deadline_ns, err);
+		    ctx, ref, &letter->order, 1, deadline_ns, err);
 	if (letter_is_there(ledger, letter))
 		return OUT_DONE;
 	BUG_ON(ledger->nletters == ARRAY_LEN(ledger->letters));

@@ -299,7 +299,8 @@ static void do_rebuild(struct twins *t, unsigned n)
 	struct gate_seeded seeded = {.units = STOCK, .limit = 2};
 	struct gate_entry entries[2][SETTLE_BATCH];
 	struct order orders[SETTLE_BATCH];
-	bool refused[2][SETTLE_BATCH], has[STOCK + 1] = {false};
+	enum gate_carried got_over[2][SETTLE_BATCH];
+	bool has[STOCK + 1] = {false};
 	uint32_t units[STOCK];
 	size_t got[2];
 
@@ -319,10 +320,10 @@ static void do_rebuild(struct twins *t, unsigned n)
 	}
 	EACH(i)
 	DONE(t->port[i].carry(
-	    t->port[i].ctx, made, orders, got[0], SOON, refused[i], &t->err));
+	    t->port[i].ctx, made, orders, got[0], SOON, got_over[i], &t->err));
 	for (size_t k = 0; k < got[0]; k++) {
-		SAME(refused[0][k], refused[1][k]);
-		seeded.waiting += !refused[0][k];
+		SAME(got_over[0][k], got_over[1][k]);
+		seeded.waiting += got_over[0][k] == GATE_CARRIED;
 	}
 	for (uint32_t unit = 1; unit <= STOCK; unit++)
 		if (!has[unit])

@@ -201,7 +201,8 @@ START_TEST(test_void_lost)
 	ck_done(port.ready(port.ctx, SOON, &why));
 	proxy->trick = PROXY_CUT_AFTER;
 	ck_refused(OUT_UNKNOWN, "void claim",
-	    port.void_claims(port.ctx, &claim, 1, SOON, &why));
+	    port.void_claims(port.ctx, (struct gate_ref){sale.id, 1}, &claim, 1,
+		SOON, &why));
 	it_void(ledger, &claim, 1);
 	ck_assert(it_find(ledger, &claim.claim, &got));
 	ck_assert_int_eq(got.status, ORDER_VOID);
@@ -448,7 +449,8 @@ START_TEST(test_too_late_is_not_sent)
 	ck_refused(OUT_NOT_DONE, "no time left",
 	    port.record(port.ctx, &order, past_ns, &answer, &why));
 	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.void_claims(port.ctx, &order, 1, past_ns, &why));
+	    port.void_claims(port.ctx, (struct gate_ref){sale.id, 1}, &order, 1,
+		past_ns, &why));
 	ck_refused(OUT_NOT_DONE, "no time left",
 	    port.find(port.ctx, &order.claim, 1, past_ns, &got, &n, &why));
 	ck_refused(OUT_NOT_DONE, "no time left",

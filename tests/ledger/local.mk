@@ -24,6 +24,7 @@ check_PROGRAMS += %reldir%/it_ledger
 	%reldir%/it_check.c \
 	%reldir%/it_durable.c \
 	%reldir%/it_fault.c \
+	%reldir%/it_fence.c \
 	%reldir%/it_letters.c \
 	%reldir%/it_letters_admin.c \
 	%reldir%/it_port.c \

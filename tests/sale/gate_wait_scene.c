@@ -35,7 +35,7 @@ enum act {
 	SHRINK, /* to n units */
 	GROW,
 	RETIRE, /* for the epoch n above this one */
-	CARRY, /* n goes into the next epoch; `want`: it is refused */
+	CARRY, /* n goes into the next epoch; `want`: enum gate_carried */
 	SEED, /* unit n does */
 	OWN, /* n has a row, and its slot there */
 	PUBLISH, /* the next one, with n carried; `want`: it is refused */
@@ -123,7 +123,7 @@ static const struct scene scenes[GATE_WAIT_SCENES] = {
 	    {TAKE_A, 1, 0}, {VOID, 1, 0}},
 	"2 1", 0, 0, 0, false},
     {"carried over once",
-	{{BUILD, 0, 0}, {ACCEPT, 1, GATE_TAKEN}, {CARRY, 1, 0}, {CARRY, 1, 1},
+	{{BUILD, 0, 0}, {ACCEPT, 1, GATE_TAKEN}, {CARRY, 1, 0}, {CARRY, 1, 2},
 	    {SEED, 2, 0}, {PUBLISH, 1, 0}},
 	"2", 0, 1, 0, false},
     {"its slot is an order's by now",
@@ -409,13 +409,13 @@ static struct gate_ref next(const struct stage *stage)
 static void carry(struct stage *stage, struct step step)
 {
 	struct gate_port *port = stage->port;
-	bool refused = false;
+	enum gate_carried carried = GATE_CARRY_COUNT;
 
 	ck_assert_int_eq(
 	    port->carry(port->ctx, next(stage), &stage->entry[step.n].order, 1,
-		stage->deadline_ns, &refused, &stage->err),
+		stage->deadline_ns, &carried, &stage->err),
 	    OUT_DONE);
-	ck_assert_uint_eq(refused, step.want);
+	ck_assert_uint_eq(carried, step.want);
 }
 
 static void seed(struct stage *stage, uint32_t unit)

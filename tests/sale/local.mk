@@ -31,7 +31,9 @@ unit_tests += %reldir%/test_mem_gate
 %canon_reldir%_test_mem_gate_LDADD = $(SALE_TEST_LIBS)
 
 # Accepted orders: written, accepted, carried over, and all of it at once.
-unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry %reldir%/test_storm
+unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry \
+	%reldir%/test_carry_dies %reldir%/test_carry_twice %reldir%/test_fence \
+	%reldir%/test_audit_wait %reldir%/test_storm
 %canon_reldir%_test_settle_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_settle_SOURCES = %reldir%/test_settle.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_settle_LDADD = $(SALE_TEST_LIBS)
@@ -41,6 +43,18 @@ unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry %rel
 %canon_reldir%_test_carry_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_carry_SOURCES = %reldir%/test_carry.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_carry_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_carry_dies_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_carry_dies_SOURCES = %reldir%/test_carry_dies.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_carry_dies_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_carry_twice_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_carry_twice_SOURCES = %reldir%/test_carry_twice.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_carry_twice_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_fence_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_fence_SOURCES = %reldir%/test_fence.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_fence_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_audit_wait_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_audit_wait_SOURCES = %reldir%/test_audit_wait.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_audit_wait_LDADD = $(SALE_TEST_LIBS)
 %canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_storm_LDADD = $(SALE_TEST_LIBS)

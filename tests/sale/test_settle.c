@@ -57,21 +57,6 @@ static void assert_status(
 	}
 }
 
-static void assert_clean(struct world *w)
-{
-	struct audit_report report;
-
-	world_audit(w, &report);
-	ck_assert_msg(audit_clean(&report), "unit %u: %s",
-	    report.findings[0].unit, unit_fault_name(report.findings[0].fault));
-}
-
-static void queue_init(struct world *w, uint32_t stock, uint32_t limit)
-{
-	world_init(w, stock, limit);
-	world_mode(w, SALE_MODE_QUEUE);
-}
-
 /* ---- the plain story ----------------------------------------------------------------- */
 
 START_TEST(test_a_batch)
@@ -80,7 +65,7 @@ START_TEST(test_a_batch)
 	struct order alice, bob;
 	struct world w;
 
-	queue_init(&w, 3, 1);
+	world_queue(&w, 3, 1);
 	alice = world_accept(&w, "alice", NULL);
 	world_advance(&w, 100);
 	bob = world_accept(&w, "bob", NULL);
@@ -101,7 +86,7 @@ START_TEST(test_a_batch)
 	ck_assert_uint_eq(waiting(&w), 0);
 	ck_assert_uint_eq(settle_done(&w, SETTLE_DRAINED).taken, 0);
 	ck_assert_int_eq(world_verdict(&w, "alice", NULL), VERDICT_REPLAYED);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -111,7 +96,7 @@ START_TEST(test_more_than_a_batch)
 	struct world w;
 	char name[16];
 
-	queue_init(&w, 10, 1);
+	world_queue(&w, 10, 1);
 	w.settler.batch = 4;
 	for (int i = 0; i < 10; i++) {
 		snprintf(name, sizeof(name), "c%d", i);
@@ -122,7 +107,7 @@ START_TEST(test_more_than_a_batch)
 	ck_assert_uint_eq(settle_done(&w, SETTLE_DRAINED).sold, 2);
 	ck_assert_uint_eq(world_sold(&w), 10);
 	ck_assert_int_eq(world_verdict(&w, "late", NULL), VERDICT_SOLD_OUT);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -135,7 +120,7 @@ START_TEST(test_lag_by_the_ledgers_clock)
 	struct world w;
 	struct err err;
 
-	queue_init(&w, 1, 1);
+	world_queue(&w, 1, 1);
 	(void)world_accept(&w, "alice", NULL);
 	w.wall_us -= 5 * US_PER_S;
 	ck_assert_int_eq(sale_settle(&w.settler, &w.sale, INT64_MAX,
@@ -154,7 +139,7 @@ START_TEST(test_any_state)
 	struct order alice;
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	alice = world_accept(&w, "alice", NULL);
 	if (_i == 0)
 		w.sale.state = SALE_STATE_PAUSED;
@@ -284,7 +269,7 @@ START_TEST(test_in_the_way)
 	struct gate_gauge gauge;
 	struct order row;
 
-	queue_init(w, 5, 1);
+	world_queue(w, 5, 1);
 	scene.alice = world_accept(w, "alice", NULL);
 	scene.bob = world_accept(w, "bob", NULL);
 	in_the_way[_i].scene(&scene);
@@ -303,7 +288,7 @@ START_TEST(test_in_the_way)
 	ck_assert_uint_eq(gauge.forgot > 0, in_the_way[_i].forgot);
 	if (gauge.forgot > 0)
 		world_rebuild(w, &rebuilt);
-	assert_clean(w);
+	world_clean(w);
 	ck_assert_uint_le(world_sold(w), w->sale.stock);
 	world_fini(w);
 }
@@ -316,7 +301,7 @@ START_TEST(test_a_forgotten_owner_is_written_back)
 	struct scene scene;
 	struct world *w = &scene.w;
 
-	queue_init(w, 1, 1);
+	world_queue(w, 1, 1);
 	scene.alice = world_accept(w, "alice", NULL);
 	unit_of_another(&scene);
 	(void)settle_done(w, SETTLE_DRAINED);
@@ -333,7 +318,7 @@ START_TEST(test_void_leads_to_the_next_attempt)
 	struct world *w = &scene.w;
 	struct order again;
 
-	queue_init(w, 1, 1);
+	world_queue(w, 1, 1);
 	scene.alice = world_accept(w, "alice", NULL);
 	own_void(&scene);
 	(void)settle_done(w, SETTLE_DRAINED);
@@ -341,7 +326,7 @@ START_TEST(test_void_leads_to_the_next_attempt)
 	ck_assert(!claim_eq(&again.claim, &scene.alice.claim));
 	(void)settle_done(w, SETTLE_DRAINED);
 	assert_status(w, &again, ORDER_SOLD);
-	assert_clean(w);
+	world_clean(w);
 	world_fini(w);
 }
 END_TEST
@@ -353,7 +338,7 @@ START_TEST(test_lower_limit)
 	struct world w;
 	struct err err;
 
-	queue_init(&w, 3, 2);
+	world_queue(&w, 3, 2);
 	one = world_accept(&w, "alice", "a");
 	two = world_accept(&w, "alice", "b");
 	w.sale.per_customer = 1;
@@ -364,7 +349,7 @@ START_TEST(test_lower_limit)
 	(void)settle_done(&w, SETTLE_DRAINED);
 	assert_status(&w, &one, ORDER_SOLD);
 	assert_status(&w, &two, ORDER_VOID);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -394,7 +379,7 @@ START_TEST(test_stale)
 	struct order alice, row;
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	alice = world_accept(&w, "alice", NULL);
 	fence(&w, _i == 0 ? SALE_STATE_REBUILD : SALE_STATE_PAUSED);
 	counts = settle_done(&w, SETTLE_STALE);
@@ -413,7 +398,7 @@ START_TEST(test_lost_gate)
 {
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	(void)world_accept(&w, "alice", NULL);
 	mem_gate_flushall(w.mem_gate);
 	ck_assert_uint_eq(settle_done(&w, SETTLE_STALE).taken, 0);
@@ -430,7 +415,7 @@ START_TEST(test_taken_over_from_the_dead)
 	struct order alice;
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	alice = world_accept(&w, "alice", NULL);
 	/* The first dies with the batch in its hands. */
 	fault_plan_add(
@@ -448,7 +433,7 @@ START_TEST(test_taken_over_from_the_dead)
 	/* And it wakes up: nothing is its own any more. */
 	ck_assert_int_eq(settle(&w, "a:settler:0", &state, &counts), OUT_DONE);
 	ck_assert_uint_eq(counts.taken, 0);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -466,7 +451,7 @@ START_TEST(test_told_twice)
 	bool known;
 	size_t n;
 
-	queue_init(w, 1, 1);
+	world_queue(w, 1, 1);
 	scene.alice = world_accept(w, "alice", NULL);
 	ck_assert_int_eq(w->gate.take(w->gate.ctx, world_ref(w), "a", 2, 0,
 			     INT64_MAX, entry, &n, &known, &err),
@@ -487,7 +472,7 @@ START_TEST(test_told_twice)
 	ck_assert_int_eq(world_verdict(w, "bob", NULL), VERDICT_SOLD_OUT);
 	(void)settle_done(w, SETTLE_DRAINED);
 	assert_status(w, &again, ORDER_SOLD);
-	assert_clean(w);
+	world_clean(w);
 	world_fini(w);
 }
 END_TEST
@@ -510,7 +495,7 @@ START_TEST(test_refused_is_buried)
 	struct order alice, bob;
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	alice = world_accept(&w, "alice", NULL);
 	bob = world_accept(&w, "bob", NULL);
 	mem_ledger_refuse(w.mem_ledger, &alice.claim);
@@ -525,7 +510,7 @@ START_TEST(test_refused_is_buried)
 	/* Her unit is for sale. */
 	(void)world_accept(&w, "carol", NULL);
 	world_drain(&w);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -539,7 +524,7 @@ START_TEST(test_flawed_is_buried)
 	struct order alice, bob, row;
 	struct world w;
 
-	queue_init(&w, 4, 1);
+	world_queue(&w, 4, 1);
 	alice = world_accept(&w, "alice", NULL);
 	(void)settle_done(&w, SETTLE_DRAINED);
 	bob = world_accept(&w, "bob", NULL);
@@ -559,7 +544,7 @@ START_TEST(test_flawed_is_buried)
 	assert_status(&w, &alice, ORDER_SOLD);
 	assert_status(&w, &bob, _i == 1 ? ORDER_VOID : ORDER_SOLD);
 	ck_assert(world_row(&w, &entry.order.claim, &row) == (_i != 3));
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -573,7 +558,7 @@ START_TEST(test_a_long_outage_buries_nothing)
 	struct world w;
 	char name[16];
 
-	queue_init(&w, 3, 1);
+	world_queue(&w, 3, 1);
 	for (int i = 0; i < 3; i++) {
 		snprintf(name, sizeof(name), "c%d", i);
 		order[i] = world_accept(&w, name, NULL);
@@ -590,7 +575,7 @@ START_TEST(test_a_long_outage_buries_nothing)
 	(void)letters(&w, 0);
 	for (int i = 0; i < 3; i++)
 		assert_status(&w, &order[i], ORDER_SOLD);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -603,7 +588,7 @@ START_TEST(test_no_ledger_nothing_taken)
 	struct gate_gauge gauge;
 	struct world w;
 
-	queue_init(&w, 1, 1);
+	world_queue(&w, 1, 1);
 	(void)world_accept(&w, "alice", NULL);
 	fault_plan_add(&w.plan, FAULT_LEDGER_READY, 0, FAULT_NOT_DONE);
 	ck_assert_int_eq(
@@ -623,7 +608,7 @@ START_TEST(test_one_that_always_fails)
 	struct order alice, bob;
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	alice = world_accept(&w, "alice", NULL);
 	bob = world_accept(&w, "bob", NULL);
 	fault_plan_add(
@@ -679,7 +664,7 @@ START_TEST(test_those_behind_it)
 	struct order alice, late;
 	struct world w;
 
-	queue_init(&w, 2, 1);
+	world_queue(&w, 2, 1);
 	alice = world_accept(&w, "alice", NULL);
 	disliked.ledger = ledger = *w.settler.ledger;
 	disliked.claim = alice.claim;
@@ -697,7 +682,7 @@ START_TEST(test_those_behind_it)
 	w.settler.ledger = &disliked.ledger;
 	(void)settle_done(&w, SETTLE_MORE);
 	assert_status(&w, &alice, ORDER_SOLD);
-	assert_clean(&w);
+	world_clean(&w);
 	world_fini(&w);
 }
 END_TEST
@@ -781,7 +766,7 @@ START_TEST(test_faults)
 	enum settle_state state;
 	struct order row;
 
-	queue_init(w, 5, 1);
+	world_queue(w, 5, 1);
 	scene.alice = world_accept(w, "alice", NULL);
 	scene.bob = world_accept(w, "bob", NULL);
 	if (faults[_i].scene != NULL)
@@ -809,7 +794,7 @@ START_TEST(test_faults)
 	world_gauge(w, &gauge);
 	if (gauge.forgot > 0)
 		world_rebuild(w, &rebuilt);
-	assert_clean(w);
+	world_clean(w);
 	world_fini(w);
 }
 END_TEST
