@@ -412,8 +412,9 @@ static int by_key_and_start(const void *pa, const void *pb)
 
 static void keys_index(struct hist *hist)
 {
-	qsort(hist->attempt.at, hist->attempt.n, sizeof(*hist->attempt.at),
-	    by_key_and_start);
+	if (hist->attempt.n > 0)
+		qsort(hist->attempt.at, hist->attempt.n,
+		    sizeof(*hist->attempt.at), by_key_and_start);
 	for (size_t i = 0; i < hist->attempt.n; i++) {
 		struct key *key = &hist->key.at[hist->attempt.at[i].key];
 

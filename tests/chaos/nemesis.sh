@@ -117,7 +117,7 @@ within_try() { # UNTIL SECONDS COMMAND...
 mode_kinds() {
 	[ "$MODE" = direct ] ||
 		echo settler-kill settlers-kill settler-stop sweep-dies
-	[ "$MODE" != mixed ] || echo mode-switch mode-switch mode-switch
+	[ "$MODE" != mixed ] || echo mode-switch
 }
 nemesis_kinds_sparing() {
 	mode_kinds
