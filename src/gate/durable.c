@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "gate/errors.h"
 #include "gate/gate_priv.h"
+#include "gate/info.h"
 
 /* An operator may change a setting under a connection. */
 #define BELIEVED_MS 5000
@@ -134,6 +135,51 @@ static enum outcome fsync_ask(struct gate *gate, int64_t deadline_ns,
 	return gate_finish(gate, reply, true, err);
 }
 
+static bool info_is(struct strv info, const char *name, const char *value)
+{
+	return strv_eq(gate_info_field(info, name), strv_c(value));
+}
+
+/* Scheduled, while none is written: the first one has failed, or has to wait for
+ * another child; or somebody has asked for a later one. */
+static enum gate_file file_judge(struct gate *gate, struct strv info)
+{
+	struct strv run = gate_info_field(info, "run_id");
+
+	if (run.n == 0 || gate_info_field(info, "aof_enabled").n == 0)
+		return GATE_FILE_UNKNOWN;
+	if (!info_is(info, "aof_enabled", "1") ||
+	    !info_is(info, "aof_last_write_status", "ok"))
+		return GATE_FILE_BROKEN;
+	if (info_is(info, "aof_rewrite_in_progress", "0") &&
+	    info_is(info, "aof_rewrite_scheduled", "0"))
+		return strv_copy(
+			   run, gate->whole_in_run, sizeof(gate->whole_in_run))
+			   ? GATE_FILE_WHOLE
+			   : GATE_FILE_UNKNOWN;
+	return strv_eq(run, strv_c(gate->whole_in_run)) ? GATE_FILE_WHOLE
+							: GATE_FILE_UNSEEN;
+}
+
+static enum outcome file_ask(struct gate *gate, int64_t deadline_ns,
+    enum gate_file *out, struct err *err)
+{
+	redisReply *reply;
+	enum outcome done;
+
+	command_start(&gate->cmd, "INFO");
+	command_text(&gate->cmd, "server");
+	command_text(&gate->cmd, "persistence");
+	done = ask(gate, deadline_ns, &reply, err);
+	if (done != OUT_DONE)
+		return done;
+	*out = GATE_FILE_UNKNOWN;
+	if (reply == NULL)
+		return OUT_DONE;
+	*out = file_judge(gate, text_of(reply));
+	return gate_finish(gate, reply, true, err);
+}
+
 /* Of a connection that wrote nothing it is answered at once. */
 static enum outcome waitaof_ask(
     struct gate *gate, int64_t deadline_ns, bool *out, struct err *err)
@@ -155,9 +201,16 @@ static enum outcome waitaof_ask(
 static enum outcome look(struct gate *gate, bool at_waitaof,
     int64_t deadline_ns, struct gate_durability *has, struct err *err)
 {
-	struct gate_durability found = {GATE_FSYNC_UNKNOWN, false};
+	struct gate_durability found = {
+	    GATE_FSYNC_UNKNOWN, GATE_FILE_UNKNOWN, false};
 	enum outcome out = fsync_ask(gate, deadline_ns, &found.fsync, err);
 
+	/* Switched on again, it begins with a first file again. */
+	if (out == OUT_DONE && (found.fsync == GATE_FSYNC_NONE ||
+				   found.fsync == GATE_FSYNC_UNKNOWN))
+		gate->whole_in_run[0] = '\0';
+	if (out == OUT_DONE && found.fsync == GATE_FSYNC_ALWAYS)
+		out = file_ask(gate, deadline_ns, &found.file, err);
 	if (out == OUT_DONE && at_waitaof)
 		out = waitaof_ask(gate, deadline_ns, &found.waitaof, err);
 	if (out == OUT_DONE)
@@ -174,6 +227,16 @@ enum outcome gate_durability(struct gate *gate, int64_t deadline_ns,
 /* ---- judging ------------------------------------------------------------- */
 
 #define OR_ACCEPT_LOSS "or [queue] accept_loss = yes"
+
+static const char *const file_texts[] = {
+    [GATE_FILE_UNKNOWN] = "it does not tell this user what becomes of its "
+			  "file: allow +info (ACL SETUSER)",
+    [GATE_FILE_UNSEEN] = "it is writing its append-only file, and that may be "
+			 "the first one: wait until INFO says "
+			 "aof_rewrite_in_progress:0",
+    [GATE_FILE_BROKEN] = "it cannot write its append-only file "
+			 "(aof_last_write_status): see its log",
+};
 
 bool gate_durability_suffices(
     enum gate_durable want, const struct gate_durability *has, struct err *err)
@@ -194,9 +257,14 @@ bool gate_durability_suffices(
 	case GATE_DURABLE_ALWAYS:
 		break;
 	}
-	if (has->fsync == GATE_FSYNC_ALWAYS)
+	if (has->fsync == GATE_FSYNC_ALWAYS && has->file == GATE_FILE_WHOLE)
 		return true;
-	if (has->fsync == GATE_FSYNC_UNKNOWN)
+	if (has->fsync == GATE_FSYNC_ALWAYS)
+		err_set(err, 0,
+		    "a crash of Redis could lose accepted orders: "
+		    "%s, " OR_ACCEPT_LOSS,
+		    file_texts[has->file]);
+	else if (has->fsync == GATE_FSYNC_UNKNOWN)
 		err_set(err, 0,
 		    "a crash of Redis could lose accepted orders: it does not "
 		    "tell this user its appendfsync: allow +config|get "

@@ -71,8 +71,22 @@ enum gate_fsync {
 	GATE_FSYNC_COUNT
 };
 
+/*
+ * The file that it syncs, where it syncs always.  After CONFIG SET appendonly yes
+ * CONFIG GET says yes at once, and a crash loses everything until the first file
+ * is written whole.  No field tells that from a later rewrite, during which the
+ * older file holds: only who has seen it whole, in this run of the server, knows.
+ */
+enum gate_file {
+	GATE_FILE_UNKNOWN, /* not asked, or it does not say so to this user */
+	GATE_FILE_WHOLE, /* there is one, and everything goes into it */
+	GATE_FILE_UNSEEN, /* it is being written, and may be the first */
+	GATE_FILE_BROKEN /* the last write to it failed */
+};
+
 struct gate_durability {
 	enum gate_fsync fsync;
+	enum gate_file file; /* asked when fsync is ALWAYS */
 	bool waitaof; /* it has WAITAOF, and its file is on */
 };
 

@@ -18,6 +18,8 @@ extern const size_t gate_lua_bytes;
 #define GATE_LIBRARY  "flashgate_v2"
 #define GATE_FN(name) "fg_" name "_v2"
 
+#define RUN_ID_MAX    40
+
 struct gate {
 	char *address, *user, *password; /* ours */
 	struct gate_target target;
@@ -28,6 +30,8 @@ struct gate {
 	 * when that is believed (durable.c). */
 	uint64_t durable_conn;
 	int64_t durable_until_ns;
+	/* The run of the server in which its file was seen whole, or "". */
+	char whole_in_run[RUN_ID_MAX + 1];
 	/* How far take() has looked through what is in anybody's hands. */
 	struct {
 		struct gate_ref ref;

@@ -36,7 +36,8 @@ struct ledger *ledger_new(
 void ledger_free(struct ledger **ledger);
 struct ledger_port ledger_port(struct ledger *ledger);
 
-/* The schema that this build is written for: the highest number in sql/. */
+/* The schema that this build is written for: the highest number in sql/.  A later
+ * one will do. */
 #define LEDGER_SCHEMA_VERSION 3
 
 /*

@@ -304,6 +304,11 @@ static const struct statement table[] = {
 	"SELECT sale_id, epoch, entry_ms, entry_seq, deliveries, reason, "
 	"unit_no, slot, payload_hash FROM dead_letters WHERE id = 0",
 	0, 0),
+    [STMT_MAY_RECORD] = TEXT("look at the right to record",
+	"INSERT INTO orders (claim, sale_id, epoch, status) "
+	"SELECT claim, sale_id, epoch, status FROM orders "
+	"WHERE sale_id = 0 AND unit_no = 0",
+	0, 0),
 
     [STMT_SESSION_SET] = TEXT("set up session",
 	"SET SESSION autocommit = 1, unique_checks = 1, "

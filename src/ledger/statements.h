@@ -75,6 +75,7 @@ enum statement_id {
 	STMT_MAY_FENCE,
 	STMT_MAY_NOTE,
 	STMT_MAY_BURY,
+	STMT_MAY_RECORD,
 
 	/* Constant texts, sent as they are. */
 	STMT_SESSION_SET,

@@ -149,11 +149,12 @@ static json_t *gauge_json(const struct gate_gauge *gauge)
 {
 	if (!gauge->known)
 		return json_null();
-	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "epoch",
-	    (int)gauge->epoch, "units", (int)gauge->units, "per_customer",
-	    (int)gauge->limit, "free", (json_int_t)gauge->free, "leased",
-	    (json_int_t)gauge->leased, "waiting", (json_int_t)gauge->waiting,
-	    "delivered", (json_int_t)gauge->delivered, "oldest_ms",
+	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:b, s:I, s:I, s:I}",
+	    "epoch", (int)gauge->epoch, "units", (int)gauge->units,
+	    "per_customer", (int)gauge->limit, "free", (json_int_t)gauge->free,
+	    "leased", (json_int_t)gauge->leased, "shut", (int)gauge->terms.shut,
+	    "waiting", (json_int_t)gauge->waiting, "delivered",
+	    (json_int_t)gauge->delivered, "oldest_ms",
 	    (json_int_t)gauge->oldest_ms);
 }
 
@@ -190,6 +191,8 @@ static void sale_print(const struct sale *sale, const struct gate_gauge *gauge)
 		    (double)gauge->oldest_ms / 1000);
 	else if (gauge->known && sale->mode != SALE_MODE_DIRECT)
 		printf("waiting       no accepted orders\n");
+	if (gauge->known && gauge->terms.shut && sale->mode != SALE_MODE_DIRECT)
+		printf("accepts       no orders, the gate was told\n");
 }
 
 int ctl_sale_show(struct ctl *ctl)

@@ -82,6 +82,13 @@ static enum outcome redis_config(struct judging *j, const char *name,
 	    deadline_in_ms(JUDGE_DEADLINE_MS), value, found, err);
 }
 
+static const char *const file_notes[] = {
+    [GATE_FILE_UNKNOWN] = "",
+    [GATE_FILE_WHOLE] = "",
+    [GATE_FILE_UNSEEN] = ", file in the making",
+    [GATE_FILE_BROKEN] = ", file broken",
+};
+
 /* Only where it matters: some sale accepts orders before they are written, and it
  * is this rule's business. */
 static enum outcome accepted_orders(struct judging *j, bool is_ours,
@@ -95,9 +102,10 @@ static enum outcome accepted_orders(struct judging *j, bool is_ours,
 		out = gate_durability(j->gate,
 		    deadline_in_ms(JUDGE_DEADLINE_MS), &j->durability, err);
 	if (*found && out == OUT_DONE)
-		snprintf(value, LEDGER_VALUE_MAX, "%s%s",
+		snprintf(value, LEDGER_VALUE_MAX, "%s%s%s",
 		    gate_fsync_name(j->durability.fsync),
-		    j->durability.waitaof ? ", waitaof" : "");
+		    j->durability.waitaof ? ", waitaof" : "",
+		    file_notes[j->durability.file]);
 	return out;
 }
 
@@ -205,13 +213,19 @@ static bool near(struct judging *j, const char *value, const char *want)
 static bool durable(struct judging *j, const char *value, const char *want)
 {
 	enum gate_durable strict = wire_durable_strict(j->settings);
+	struct gate_durability has = j->durability;
 	struct err ignored = ERR_INIT;
+
+	/* The settings are right, and a rewrite ends: until it has, each worker
+	 * that has not seen the file before accepts nothing. */
+	if (has.file == GATE_FILE_UNSEEN)
+		has.file = GATE_FILE_WHOLE;
 
 	(void)value;
 	(void)want;
 	snprintf(j->wanted, sizeof(j->wanted), "%s",
 	    strict == GATE_DURABLE_WAITAOF ? "everysec, waitaof" : "always");
-	return gate_durability_suffices(strict, &j->durability, &ignored);
+	return gate_durability_suffices(strict, &has, &ignored);
 }
 
 /* A reload has two generations of workers connected for a moment. */

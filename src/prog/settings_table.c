@@ -312,9 +312,11 @@ const struct setting settings_table[] = {
 	0, "always waitaof", true,
 	"When a purchase in mode queue or sweep counts as accepted. always: "
 	"Redis must run with appendonly yes and appendfsync always, which is "
-	"read back at each connection. waitaof: each purchase waits until "
-	"Redis says that it is in its file (WAITAOF, Redis 7.2 or Valkey), "
-	"whatever appendfsync is."},
+	"read back at each connection; switched on while it runs, nothing is "
+	"accepted before its first file is there. waitaof: each purchase waits "
+	"until Redis says that it is in its file (WAITAOF, Redis 7.2 or "
+	"Valkey), with appendfsync everysec or always: with no it never says "
+	"so, and that is refused."},
     {"queue", "accept_loss", SETTING_BOOL, AT(queue.accept_loss), "no", 0, 0,
 	NULL, true,
 	"Accept purchases even if Redis keeps them less well than durability "

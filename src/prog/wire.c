@@ -161,12 +161,14 @@ static bool ledger_good(struct ledger *ledger, const struct settings *settings,
     FILE *out, struct err *err)
 {
 	char version[64] = "";
+	unsigned schema = 0;
 	bool good = ledger_check(ledger, deadline_in_ms(CHECK_DEADLINE_MS),
-			version, err) == OUT_DONE;
+			version, err) == OUT_DONE &&
+		    ledger_schema_version(ledger, &schema, err) == OUT_DONE;
 
 	if (good && out != NULL)
-		fprintf(out, "mysql  %s  %s  schema %d  ok\n",
-		    settings->mysql.address, version, LEDGER_SCHEMA_VERSION);
+		fprintf(out, "mysql  %s  %s  schema %u  ok\n",
+		    settings->mysql.address, version, schema);
 	if (!good)
 		err_wrap(err, "[mysql] %s", settings->mysql.address);
 	return good;

@@ -32,9 +32,17 @@ static void swap_gate(struct rig *rig, const struct gate_conf *conf)
 
 static void settings(struct rig *rig, const char *const values[3])
 {
+	int64_t deadline_ns = SOON;
+
 	rig_do(rig, "CONFIG SET appendonly %s", values[0]);
 	rig_do(rig, "CONFIG SET appendfsync %s", values[1]);
 	rig_do(rig, "CONFIG SET no-appendfsync-on-rewrite %s", values[2]);
+	/* The first file is written by a child. */
+	while (strstr(rig_text(rig, "INFO persistence"),
+		   "aof_rewrite_in_progress:0") == NULL) {
+		ck_assert_int_lt(mono_ns(), deadline_ns);
+		poll(NULL, 0, 5);
+	}
 }
 
 static const char *const usual[] = {"no", "everysec", "no"};
@@ -115,6 +123,46 @@ START_TEST(test_changed_later)
 		ASSERT_SAYS("it syncs: everysec");
 	}
 	queue_assert(&rig, 1, 0);
+	settings(&rig, usual);
+	rig_close(&rig);
+}
+END_TEST
+
+/*
+ * Switched on under us: CONFIG says yes at once, and a crash would lose all until
+ * the first file is there.  Once it was, a rewrite is nothing to wait for.
+ */
+START_TEST(test_first_file)
+{
+	struct gate_conf conf = conf_for(GATE_DURABLE_ALWAYS);
+	struct gate_ticket ticket;
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 9, 1);
+	swap_gate(&rig, &conf);
+	rig_do(&rig, "CONFIG SET appendfsync always");
+	/* A child that needs a minute for each key. */
+	rig_do(&rig, "CONFIG SET rdb-key-save-delay 60000000");
+	rig_do(&rig, "CONFIG SET appendonly yes");
+	ASSERT_OUT(queue_try(&rig, "ann", 1, 0, &ticket, &err), OUT_NOT_DONE);
+	ASSERT_SAYS("may be the first one");
+	queue_assert(&rig, 0, 0);
+	/* That ends the child, and its file. */
+	rig_do(&rig, "CONFIG SET appendonly no");
+	rig_do(&rig, "CONFIG SET rdb-key-save-delay 0");
+	settings(&rig, always);
+	ASSERT_OUT(queue_try(&rig, "ann", 1, 0, &ticket, &err), OUT_DONE);
+	rig_do(&rig, "CONFIG SET rdb-key-save-delay 60000000");
+	rig_do(&rig, "BGREWRITEAOF");
+	rig.gate->durable_until_ns = mono_ns();
+	ASSERT_OUT(queue_try(&rig, "bob", 2, 0, &ticket, &err), OUT_DONE);
+	/* Who comes now cannot know that. */
+	swap_gate(&rig, &conf);
+	ASSERT_OUT(queue_try(&rig, "cid", 3, 0, &ticket, &err), OUT_NOT_DONE);
+	queue_assert(&rig, 2, 0);
+	rig_do(&rig, "CONFIG SET rdb-key-save-delay 0");
 	settings(&rig, usual);
 	rig_close(&rig);
 }
@@ -221,5 +269,5 @@ END_TEST
 
 TESTS_MAIN("gate-durable-real",
     UNIT_TABLE("settings", test_settings, ARRAY_LEN(rows)),
-    UNIT("changed", test_changed_later), UNIT("denied", test_config_denied),
-    UNIT_SLOW("killed", test_killed, 60))
+    UNIT("changed", test_changed_later), UNIT("first-file", test_first_file),
+    UNIT("denied", test_config_denied), UNIT_SLOW("killed", test_killed, 60))

@@ -20,6 +20,8 @@
 #define KERNEL   SETTINGS(BULK(3, "yes"), 2, "no", 2, "no")
 #define LAZY     SETTINGS(BULK(3, "yes"), 6, "always", 3, "yes")
 #define NO_FILE  SETTINGS(BULK(2, "no"), 6, "always", 2, "no")
+#define RUN      "0123456789abcdef0123456789abcdef01234567"
+#define RUN_2    "0123456789abcdef0123456789abcdef01234568"
 #define DENIED   "-NOPERM this user has no permissions to run it\r\n"
 #define ABSENT   "-ERR unknown command 'WAITAOF', with args\r\n"
 #define FILE_OFF                                                           \
@@ -33,6 +35,38 @@
 	    BULK(4, "slot") BULK(1, "1") BULK(8, "customer") BULK(1, "c")      \
 		BULK(12, "payload_hash") BULK(8, "01234567") BULK(3, "ref")    \
 		    BULK(1, "r") BULK(7, "created") BULK(2, "10")
+
+/* INFO server persistence; a line that is NULL is not there. */
+struct info {
+	const char *run, *enabled, *making, *scheduled, *status;
+};
+
+#define INFO_MAX 400
+static const char *info_reply(const struct info *info, char out[INFO_MAX])
+{
+	const char *const lines[] = {"# Server\r\nrun_id", info->run,
+	    "# Persistence\r\naof_enabled", info->enabled,
+	    "aof_rewrite_in_progress", info->making, "aof_rewrite_scheduled",
+	    info->scheduled, "aof_last_write_status", info->status};
+	char text[INFO_MAX] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i += 2)
+		if (lines[i + 1] != NULL)
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+			    "%s:%s\r\n", lines[i], lines[i + 1]);
+	snprintf(out, INFO_MAX, "$%zu\r\n%.*s\r\n", n, INFO_MAX - 20, text);
+	return out;
+}
+
+static const struct info whole = {RUN, "1", "0", "0", "ok"};
+
+static const char *whole_reply(void)
+{
+	static char reply[INFO_MAX];
+
+	return info_reply(&whole, reply);
+}
 
 static struct gate *durable(
     const struct fake *fake, enum gate_durable durability)
@@ -95,7 +129,13 @@ START_TEST(test_server)
 	const struct fake_step steps[] = {GREET(), EXPECT(1),
 	    SEND(servers[_i].settings), EXPECT(1), SEND(servers[_i].waitaof),
 	    UNTIL_CLOSED()};
-	struct fake *fake = START(steps);
+	/* The file matters only where it is synced always. */
+	const struct fake_step asked[] = {GREET(), EXPECT(1),
+	    SEND(servers[_i].settings), EXPECT(1), SEND(whole_reply()),
+	    EXPECT(1), SEND(servers[_i].waitaof), UNTIL_CLOSED()};
+	struct fake *fake = servers[_i].fsync == GATE_FSYNC_ALWAYS
+				? START(asked)
+				: START(steps);
 	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
 	struct gate_durability has;
 	struct err err = ERR_INIT;
@@ -115,17 +155,110 @@ START_TEST(test_server)
 }
 END_TEST
 
+static const struct {
+	const char *settings; /* NULL: ALWAYS, and then what INFO says */
+	struct info info;
+	enum gate_file file;
+} files[] = {
+    {NULL, {RUN, "1", "0", "0", "ok"}, GATE_FILE_WHOLE},
+    /* A later rewrite, of a server that we know. */
+    {NULL, {RUN, "1", "1", "0", "ok"}, GATE_FILE_WHOLE},
+    {NULL, {RUN, "1", "0", "1", "ok"}, GATE_FILE_WHOLE},
+    /* Of another one, or of this one after a restart. */
+    {NULL, {RUN_2, "1", "1", "0", "ok"}, GATE_FILE_UNSEEN},
+    {NULL, {RUN_2, "1", "0", "1", "ok"}, GATE_FILE_UNSEEN},
+    {NULL, {RUN_2, "1", "0", "0", "ok"}, GATE_FILE_WHOLE},
+    {NULL, {RUN, "1", "1", "0", "ok"}, GATE_FILE_UNSEEN},
+    {NULL, {RUN, "1", "0", "0", "ok"}, GATE_FILE_WHOLE},
+    /* Switched off and on again: its first file once more. */
+    {NO_FILE, {0}, GATE_FILE_UNKNOWN},
+    {NULL, {RUN, "1", "1", "0", "ok"}, GATE_FILE_UNSEEN},
+    {NULL, {RUN, "1", "0", "0", "ok"}, GATE_FILE_WHOLE},
+    {NULL, {RUN, "1", "0", "0", "err"}, GATE_FILE_BROKEN},
+    {NULL, {RUN, "1", "1", "0", "err"}, GATE_FILE_BROKEN},
+    /* Switched off since CONFIG was asked. */
+    {NULL, {RUN, "0", "0", "0", "ok"}, GATE_FILE_BROKEN},
+    {NULL, {NULL, "1", "0", "0", "ok"}, GATE_FILE_UNKNOWN},
+    {NULL, {RUN, NULL, "0", "0", "ok"}, GATE_FILE_UNKNOWN},
+    {NULL, {RUN RUN, "1", "0", "0", "ok"}, GATE_FILE_UNKNOWN},
+};
+
+/* One connection, one look after the other: what was seen is remembered. */
+START_TEST(test_file)
+{
+	static char replies[ARRAY_LEN(files)][INFO_MAX];
+	struct fake_step steps[6 * ARRAY_LEN(files) + 4] = {GREET()};
+	struct gate_durability has;
+	struct err err = ERR_INIT;
+	struct gate *gate;
+	struct fake *fake;
+	size_t n = 3;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		const char *settings = files[i].settings;
+
+		steps[n++] = EXPECT(1);
+		steps[n++] = SEND(settings != NULL ? settings : ALWAYS);
+		if (settings == NULL) {
+			steps[n++] = EXPECT(1);
+			steps[n++] =
+			    SEND(info_reply(&files[i].info, replies[i]));
+		}
+		steps[n++] = EXPECT(1);
+		steps[n++] = SEND(ABSENT);
+	}
+	steps[n++] = UNTIL_CLOSED();
+	fake = fake_start(steps, n);
+	gate = durable(fake, GATE_DURABLE_ALWAYS);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		ck_assert_int_eq(
+		    gate_durability(gate, deadline_in_ms(LONG_MS), &has, &err),
+		    OUT_DONE);
+		ck_assert_msg(has.file == files[i].file, "look %zu: %d", i,
+		    (int)has.file);
+		ck_assert(gate_durability_suffices(GATE_DURABLE_ALWAYS, &has,
+			      &err) == (has.file == GATE_FILE_WHOLE));
+	}
+	stop(fake, gate);
+}
+END_TEST
+
+/* CONFIG says yes, and the first file is not there: nothing is sent. */
+START_TEST(test_first_file)
+{
+	static const struct info first = {RUN, "1", "1", "0", "ok"};
+	char reply[INFO_MAX];
+	const struct fake_step steps[] = {GREET(), EXPECT(1), SEND(ALWAYS),
+	    EXPECT(1), SEND(info_reply(&first, reply)), EXPECT(1), SEND(ALWAYS),
+	    EXPECT(1), SEND(whole_reply()), EXPECT(1), SEND(TAKEN),
+	    UNTIL_CLOSED()};
+	struct fake *fake = START(steps);
+	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
+
+	ASSERT_NOT(enqueue, OUT_NOT_DONE, "aof_rewrite_in_progress");
+	ASSERT_DONE(enqueue);
+	stop(fake, gate);
+}
+END_TEST
+
 /* Each text says what to set; none is cut. */
 static const struct {
 	enum gate_durable want;
 	struct gate_durability has;
 	const char *says;
 } texts[] = {
-    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_UNKNOWN, true}, "allow +config|get"},
-    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_NONE, true}, "it syncs: none"},
-    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_EVERYSEC, true}, "appendfsync always"},
-    {GATE_DURABLE_WAITAOF, {GATE_FSYNC_ALWAYS, false}, "Redis 7.2 or Valkey"},
-    {GATE_DURABLE_WAITAOF, {GATE_FSYNC_NONE, true}, "appendfsync everysec"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_UNKNOWN, 0, true}, "allow +config|get"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_NONE, 0, true}, "it syncs: none"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_EVERYSEC, 0, true}, "appendfsync always"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_ALWAYS, GATE_FILE_UNKNOWN, true},
+	"allow +info"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_ALWAYS, GATE_FILE_UNSEEN, true},
+	"aof_rewrite_in_progress:0"},
+    {GATE_DURABLE_ALWAYS, {GATE_FSYNC_ALWAYS, GATE_FILE_BROKEN, true},
+	"aof_last_write_status"},
+    {GATE_DURABLE_WAITAOF, {GATE_FSYNC_ALWAYS, 0, false},
+	"Redis 7.2 or Valkey"},
+    {GATE_DURABLE_WAITAOF, {GATE_FSYNC_NONE, 0, true}, "appendfsync everysec"},
 };
 
 START_TEST(test_text)
@@ -249,15 +382,19 @@ static const struct {
 
 START_TEST(test_another_server)
 {
+	bool good = other_servers[_i].outcome == OUT_DONE;
 	const struct fake_step steps[] = {GREET(), EXPECT(1), SEND(ALWAYS),
-	    EXPECT(1), SEND(TAKEN), CLOSE(), GREET(), EXPECT(1), SEND(TAKEN),
-	    EXPECT(1), SEND(other_servers[_i].settings), UNTIL_CLOSED()};
+	    EXPECT(1), SEND(whole_reply()), EXPECT(1), SEND(TAKEN), CLOSE(),
+	    GREET(), EXPECT(1), SEND(TAKEN), EXPECT(1),
+	    SEND(other_servers[_i].settings), good ? EXPECT(1) : UNTIL_CLOSED(),
+	    good ? SEND(whole_reply()) : CLOSE(),
+	    good ? UNTIL_CLOSED() : CLOSE()};
 	struct fake *fake = START(steps);
 	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
 	struct err err = ERR_INIT;
 
 	ASSERT_DONE(enqueue);
-	fake_reached(fake, 8);
+	fake_reached(fake, 10);
 	ck_assert_int_eq(enqueue(gate, &err), other_servers[_i].outcome);
 	if (other_servers[_i].outcome != OUT_DONE)
 		ck_assert_ptr_nonnull(strstr(err.text, "accepted, but"));
@@ -269,16 +406,16 @@ END_TEST
  * one promises is not about the order. */
 START_TEST(test_a_third_server)
 {
-	static const struct fake_step steps[] = {GREET(), EXPECT(1),
-	    SEND(ALWAYS), EXPECT(1), SEND(TAKEN), CLOSE(), GREET(), EXPECT(1),
-	    SEND(TAKEN), CLOSE(), GREET(), EXPECT(1), SEND(ALWAYS),
-	    UNTIL_CLOSED()};
+	const struct fake_step steps[] = {GREET(), EXPECT(1), SEND(ALWAYS),
+	    EXPECT(1), SEND(whole_reply()), EXPECT(1), SEND(TAKEN), CLOSE(),
+	    GREET(), EXPECT(1), SEND(TAKEN), CLOSE(), GREET(), EXPECT(1),
+	    SEND(ALWAYS), EXPECT(1), SEND(whole_reply()), UNTIL_CLOSED()};
 	struct fake *fake = START(steps);
 	struct gate *gate = durable(fake, GATE_DURABLE_ALWAYS);
 	struct err err = ERR_INIT;
 
 	ASSERT_DONE(enqueue);
-	fake_reached(fake, 8);
+	fake_reached(fake, 10);
 	ASSERT_DONE(claim);
 	fake_reached(fake, 6);
 	ck_assert_int_eq(
@@ -325,6 +462,7 @@ END_TEST
 
 TESTS_MAIN("gate-durable",
     UNIT_TABLE("server", test_server, ARRAY_LEN(servers)),
+    UNIT("file", test_file), UNIT("first-file", test_first_file),
     UNIT_TABLE("text", test_text, ARRAY_LEN(texts)), UNIT("names", test_names),
     UNIT("waitaof", test_waitaof),
     UNIT_TABLE("not-synced", test_not_synced, ARRAY_LEN(in_doubt)),

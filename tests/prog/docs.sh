@@ -42,6 +42,7 @@ for option in $(./flashgatectl --help | sed -n 's/^      --\([a-z-]*\).*/\1/p' |
 	    "$option" "flashgatectl(8) has --$option"
 done
 
+: "${MANDOC=$(command -v mandoc || true)}"
 if [ -n "$MANDOC" ]; then
 	for page in "$top_srcdir"/man/*.[158]; do
 		# STYLE is advice, and knows only OpenBSD's own pages.
