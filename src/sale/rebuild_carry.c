@@ -228,8 +228,8 @@ enum outcome carry_all(struct rebuilding *r)
 
 	if (r->home == NULL)
 		return OUT_DONE;
-	for (uint32_t epoch = r->first; epoch <= r->last && out == OUT_DONE;
-	     epoch++) {
+	for (uint32_t epoch = r->first_waiting;
+	     epoch <= r->last && out == OUT_DONE; epoch++) {
 		r->page.ref = (struct gate_ref){r->ref.sale, epoch};
 		out = stream_carry(r, &r->page);
 	}
@@ -246,10 +246,12 @@ enum outcome carry_begin(struct rebuilding *r)
 	if (MUTANT(carry_none))
 		return OUT_DONE;
 	for (uint32_t epoch = r->first;
-	     epoch <= r->last && out == OUT_DONE && n == 0; epoch++)
+	     epoch <= r->last && out == OUT_DONE && n == 0; epoch++) {
+		r->first_waiting = epoch;
 		out = r->gate->queue_scan(r->gate->ctx,
 		    (struct gate_ref){r->ref.sale, epoch}, first, 1,
 		    r->deadline_ns, &entry, &n, r->err);
+	}
 	if (out != OUT_DONE || n == 0)
 		return out;
 	r->home = calloc(r->sale.stock + 1, sizeof(r->home[0]));
