@@ -178,6 +178,38 @@ static enum outcome page_give_up(struct rebuilding *r, struct carry_page *page)
 	return out;
 }
 
+/*
+ * Are they all decided?  If not, the ledger has another epoch by now, and the void
+ * did nothing.  Who then published this one without them would leave them where
+ * the next rebuild does not look any more (the storm found it).
+ */
+static enum outcome voided_read(
+    struct rebuilding *r, const struct carry_page *page)
+{
+	struct claim_id claims[SETTLE_BATCH];
+	struct order rows[SETTLE_BATCH];
+	enum outcome out;
+	size_t found;
+
+	for (size_t i = 0; i < page->nvoided; i++)
+		claims[i] = page->voided[i].claim;
+	out = r->ledger->find(r->ledger->ctx, claims, page->nvoided,
+	    r->deadline_ns, rows, &found, r->err);
+	for (size_t i = 0; i < page->nvoided && out == OUT_DONE; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < found && !there; k++)
+			there = claim_eq(&rows[k].claim, &claims[i]);
+		if (!there) {
+			err_set(r->err, 0,
+			    "epoch %u is over: somebody else makes the gate",
+			    r->ref.epoch);
+			out = OUT_NOT_DONE;
+		}
+	}
+	return out;
+}
+
 /* Before its unit is seeded: a unit goes back only when its claim is decided. */
 static enum outcome page_void(
     struct rebuilding *r, const struct carry_page *page)
@@ -189,6 +221,8 @@ static enum outcome page_void(
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
 		out = r->ledger->void_claims(r->ledger->ctx, r->ref,
 		    page->voided, page->nvoided, r->deadline_ns, r->err);
+	if (out == OUT_DONE)
+		out = voided_read(r, page);
 	if (out == OUT_DONE)
 		r->result->voided += (uint32_t)page->nvoided;
 	return out;
@@ -228,8 +262,8 @@ enum outcome carry_all(struct rebuilding *r)
 
 	if (r->home == NULL)
 		return OUT_DONE;
-	for (uint32_t epoch = r->first; epoch <= r->last && out == OUT_DONE;
-	     epoch++) {
+	for (uint32_t epoch = r->first_waiting;
+	     epoch <= r->last && out == OUT_DONE; epoch++) {
 		r->page.ref = (struct gate_ref){r->ref.sale, epoch};
 		out = stream_carry(r, &r->page);
 	}
@@ -246,10 +280,12 @@ enum outcome carry_begin(struct rebuilding *r)
 	if (MUTANT(carry_none))
 		return OUT_DONE;
 	for (uint32_t epoch = r->first;
-	     epoch <= r->last && out == OUT_DONE && n == 0; epoch++)
+	     epoch <= r->last && out == OUT_DONE && n == 0; epoch++) {
+		r->first_waiting = epoch;
 		out = r->gate->queue_scan(r->gate->ctx,
 		    (struct gate_ref){r->ref.sale, epoch}, first, 1,
 		    r->deadline_ns, &entry, &n, r->err);
+	}
 	if (out != OUT_DONE || n == 0)
 		return out;
 	r->home = calloc(r->sale.stock + 1, sizeof(r->home[0]));

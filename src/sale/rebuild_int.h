@@ -33,6 +33,7 @@ struct rebuilding {
 	struct gate_ref ref; /* the new epoch */
 	/* Orders may wait in first..last. */
 	uint32_t first, last;
+	uint32_t first_waiting; /* nothing waits in those before it */
 	/*
 	 * [stock + 1]: what has the unit, see rebuild_carry.c.  NULL when no
 	 * order waits: a sale of mode direct needs no memory for its rebuild.

@@ -33,6 +33,7 @@ unit_tests += %reldir%/test_mem_gate
 # Accepted orders: written, accepted, carried over, and all of it at once.
 unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry \
 	%reldir%/test_carry_dies %reldir%/test_carry_twice %reldir%/test_fence \
+	%reldir%/test_settle_late \
 	%reldir%/test_audit_wait %reldir%/test_storm
 %canon_reldir%_test_settle_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_settle_SOURCES = %reldir%/test_settle.c %reldir%/world.c %reldir%/world.h
@@ -49,6 +50,9 @@ unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry \
 %canon_reldir%_test_carry_twice_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_carry_twice_SOURCES = %reldir%/test_carry_twice.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_carry_twice_LDADD = $(SALE_TEST_LIBS)
+%canon_reldir%_test_settle_late_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_settle_late_SOURCES = %reldir%/test_settle_late.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_settle_late_LDADD = $(SALE_TEST_LIBS)
 %canon_reldir%_test_fence_CPPFLAGS = $(TEST_CPPFLAGS)
 %canon_reldir%_test_fence_SOURCES = %reldir%/test_fence.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_fence_LDADD = $(SALE_TEST_LIBS)

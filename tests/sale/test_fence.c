@@ -222,6 +222,48 @@ START_TEST(test_rebuilder)
 }
 END_TEST
 
+static void fenced(struct world *w)
+{
+	struct err err;
+	bool won;
+
+	world_sale_get(w);
+	ck_assert_int_eq(w->ledger.epoch_begin(w->ledger.ctx, &w->sale,
+			     SALE_STATE_REBUILD, INT64_MAX, &won, &err),
+	    OUT_DONE);
+	ck_assert(won);
+}
+
+/* The other one has only just begun: the gate that is not retired yet must not be
+ * replaced by one in which bob is neither carried nor void (the storm found it). */
+START_TEST(test_rebuilder_beaten)
+{
+	struct rebuild_result result;
+	struct ledger_port late;
+	struct order alice, bob;
+	struct gate_gauge gauge;
+	struct world w;
+	struct err err;
+
+	world_queue(&w, 3, 1);
+	alice = world_accept(&w, "alice", NULL);
+	bob = world_accept(&w, "bob", NULL);
+	stock_put(&w, 1);
+	late = sleepy(&w, fenced);
+	ck_assert_int_eq(sale_rebuild(&w.gate, &late, &w.sale, SALE_STATE_OPEN,
+			     INT64_MAX, NULL, NULL, &result, &err),
+	    OUT_NOT_DONE);
+	world_gauge(&w, &gauge);
+	ck_assert_uint_eq(gauge.epoch, 1);
+	(void)world_rebuilt(&w, 0, 0, 1, 1);
+	world_drain(&w);
+	ck_assert_int_eq(world_status(&w, &alice), ORDER_SOLD);
+	ck_assert_int_eq(world_status(&w, &bob), ORDER_VOID);
+	world_clean(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* ---- a worker ------------------------------------------------------------------------ */
 
 /* alice bought unit 1; her second claim has the slot that the gate forgot. */
@@ -271,4 +313,4 @@ END_TEST
 
 TESTS_MAIN("fence", UNIT("keeper", test_keeper), UNIT("settler", test_settler),
     UNIT("burial", test_burial), UNIT("rebuilder", test_rebuilder),
-    UNIT("worker", test_worker))
+    UNIT("beaten", test_rebuilder_beaten), UNIT("worker", test_worker))

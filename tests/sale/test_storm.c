@@ -28,6 +28,7 @@
 #define STOCK     6
 #define TURNS     1000
 #define ACCEPTED  (TURNS * 2)
+#define SPOILT    8
 
 struct storm;
 
@@ -73,6 +74,7 @@ struct storm {
 	struct request request[CUSTOMERS][KEYS];
 	struct order accepted[ACCEPTED];
 	size_t naccepted;
+	size_t nspoilt;
 	struct gate_entry waiting[SETTLE_BATCH];
 	size_t nwaiting;
 	struct mem_gate *copy;
@@ -248,7 +250,7 @@ static void told_check(struct actor *a, const char *what,
 {
 	struct order row;
 
-	if (a->dead) /* nothing comes of it */
+	if (a->dead || claim_is_none(claim)) /* nothing comes of it */
 		return;
 	if (!row_of(a->storm, claim, &row))
 		wrong(a->storm, "%s: %s, and it is not decided", a->name, what);
@@ -517,9 +519,7 @@ static void operator_deed(struct actor *a)
 	case 2:
 		if (s->direct)
 			break;
-		now.mode = s->strict
-			       ? (enum sale_mode)(SALE_MODE_QUEUE + dice(s, 2))
-			       : (enum sale_mode)dice(s, SALE_MODE_COUNT);
+		now.mode = (enum sale_mode)dice(s, SALE_MODE_COUNT);
 		break;
 	/* A gate that was set back to before it was told of more stock, and a
 	 * table that is as old: together they hide an owner.  Not both here. */
@@ -544,6 +544,64 @@ static void operator_deed(struct actor *a)
 	    now.epoch);
 }
 
+/* One that waits in the gate that is published; false: none. */
+static bool waiting_pick(struct storm *s, struct gate_entry *out)
+{
+	struct gate_entry entry[SETTLE_BATCH];
+	struct gate_gauge gauge;
+	size_t n;
+
+	world_gauge(&s->w, &gauge);
+	n = gauge.known ? world_entries(&s->w, gauge.epoch, entry) : 0;
+	if (n == 0)
+		return false;
+	*out = entry[dice(s, n)];
+	return true;
+}
+
+/* The ledger will not have this order, for what it says. */
+static void order_spoil(struct storm *s)
+{
+	struct gate_entry entry;
+	struct order row;
+
+	if (s->nspoilt == SPOILT || !waiting_pick(s, &entry) ||
+	    row_of(s, &entry.order.claim, &row))
+		return;
+	trace(s, "unit %u can not be written", entry.order.unit);
+	mem_ledger_refuse(s->w.mem_ledger, &entry.order.claim);
+	s->nspoilt++;
+}
+
+/* Somebody writes into the stream: an order once more, on another unit or damaged,
+ * or what never was one. */
+static void entry_stuff(struct storm *s)
+{
+	struct gate_entry entry;
+
+	if (!waiting_pick(s, &entry))
+		return;
+	entry.order.unit = 1 + (uint32_t)dice(s, STOCK + 1);
+	if (dice(s, 3) == 0)
+		entry.order.claim = (struct claim_id){{0}};
+	else if (dice(s, 3) == 0)
+		snprintf(entry.flaw, sizeof(entry.flaw), "ref: damaged");
+	trace(s, "an entry is stuffed, unit %u%s%s", entry.order.unit,
+	    entry.flaw[0] != '\0' ? ", " : "", entry.flaw);
+	mem_gate_stuff_entry(s->w.mem_gate, s->w.sale.id, &entry);
+}
+
+static void meta_lose(struct storm *s)
+{
+	struct gate_gauge gauge;
+
+	world_gauge(&s->w, &gauge);
+	if (!gauge.known)
+		return;
+	trace(s, "Redis loses the meta");
+	mem_gate_lose_meta(s->w.mem_gate, s->w.sale.id);
+}
+
 /* What happens to Redis. */
 static void mishap(struct storm *s)
 {
@@ -555,8 +613,14 @@ static void mishap(struct storm *s)
 		trace(s, "Redis restarts");
 		mem_gate_restart(gate);
 	}
+	if (dice(s, 300) == 0)
+		meta_lose(s);
+	if (!s->strict && dice(s, 150) == 0)
+		order_spoil(s);
 	if (!s->lossy || dice(s, 60) != 0)
 		return;
+	if (dice(s, 3) == 0)
+		entry_stuff(s);
 	what = dice(s, 5);
 	trace(s, "Redis: mishap %u", (unsigned)what);
 	switch (what) {
@@ -773,9 +837,26 @@ static void waiting_check(struct storm *s)
 	struct order row;
 
 	for (size_t i = 0; i < s->nwaiting; i++)
-		if (!row_of(s, &s->waiting[i].order.claim, &row))
+		if (s->waiting[i].flaw[0] == '\0' &&
+		    !row_of(s, &s->waiting[i].order.claim, &row))
 			wrong(s, "waited, and was not decided: unit %u",
 			    s->waiting[i].order.unit);
+}
+
+/* What is buried does not live: the operator will write it again. */
+static void letters_check(struct storm *s)
+{
+	const struct dead_letter *letter;
+	struct order row;
+	size_t n;
+
+	letter = mem_ledger_letters(s->w.mem_ledger, &n);
+	for (size_t i = 0; i < n; i++)
+		if (!claim_is_none(&letter[i].order.claim) && !s->lossy &&
+		    (!row_of(s, &letter[i].order.claim, &row) ||
+			row.status != ORDER_VOID))
+			wrong(s, "buried, and lives: unit %u",
+			    letter[i].order.unit);
 }
 
 static void requests_check(struct storm *s)
@@ -803,6 +884,7 @@ START_TEST(test_storm)
 		waiting_note(&s);
 		storm_settle(&s);
 		waiting_check(&s);
+		letters_check(&s);
 		rows_check(&s);
 		accepted_check(&s);
 		requests_check(&s);
