@@ -18,8 +18,8 @@
 struct heard {
 	double yes_end; /* the first time; 1e300: never */
 	double pending_end; /* the first 202 */
-	double pending_wall; /* that one's end, by the ledger's clock */
-	double last_wall; /* when the last one was asked for */
+	double first_wall; /* when the first one was asked for, by the ledger */
+	double last_wall; /* and the last one */
 };
 
 static bool is_reading_of_sold(const struct attempt *a)
@@ -46,10 +46,10 @@ static struct heard *heard_by_order(const struct hist *hist)
 			h->yes_end = a->end;
 		if (!told_pending(a))
 			continue;
-		if (a->end < h->pending_end) {
+		if (a->end < h->pending_end)
 			h->pending_end = a->end;
-			h->pending_wall = wall_end(a);
-		}
+		if (a->start_wall < h->first_wall)
+			h->first_wall = a->start_wall;
 		if (a->start_wall > h->last_wall)
 			h->last_wall = a->start_wall;
 	}
@@ -112,6 +112,7 @@ static void judge_fates(struct judge *judge, const struct heard *heard)
 	double counted = counter_of(hist, "queue_lost");
 	uint32_t nowhere = 0;
 
+	/* No slack: a settler that voids what was accepted does so at once. */
 	for (uint32_t i = 0; i < hist->orders.n; i++) {
 		const struct heard *h = &heard[i];
 		const struct row *row = row_of(hist, i);
@@ -120,8 +121,7 @@ static void judge_fates(struct judge *judge, const struct heard *heard)
 			continue;
 		nowhere += row == NULL && h->last_wall > master_end;
 		if (lost_since(hist, h->last_wall) ||
-		    (row != NULL &&
-			row->created <= h->pending_wall + CLOCK_SLACK_S))
+		    (row != NULL && row->created < h->first_wall))
 			continue;
 		convict(judge, 12, "order %s was accepted, and is %s%s",
 		    order_text(hist, i), row == NULL ? "nowhere" : "void",
@@ -237,7 +237,7 @@ static void judge_unknown(
 
 	/* Whether it may be gone, C12 judges. */
 	if (is_gone(hist, a->order) ||
-	    (lost_since(hist, h->pending_wall) && asked_again(hist, row, a)))
+	    (lost_since(hist, h->first_wall) && asked_again(hist, row, a)))
 		return;
 	convict(judge, 11,
 	    "order %s was accepted, read as 404, not asked for again, and "

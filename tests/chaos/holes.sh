@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # "0 violations" must not be what a run says in which nothing was looked at: one
 # whole run passes, and with any one piece of it taken away it does not.  The
-# same for a campaign of such runs.
+# same for a campaign of such runs.  And each planted bug has a deck of faults that
+# there are.
 set -u
 . "$top_srcdir/tests/tap.sh"
 command -v jq >/dev/null || skip_all "no jq"
@@ -148,4 +149,35 @@ campaign 2 0 "no run" "cp $work/good.json \$2"
 FAULTS='worker-kill mysql-swalow' sh "$top_srcdir/tests/chaos/run" 1 "$work/out.json" \
     >"$work/run.out" 2>&1
 is $? 2 "a fault that does not exist is refused: $(head -1 "$work/run.out")"
+is "$(MODE=sometimes sh "$top_srcdir/tests/chaos/run" 1 "$work/out.json" 2>&1)" \
+    "run: MODE is direct, queue, sweep or mixed" "and so is a mode"
+
+# ---- decks ---------------------------------------------------------------------------
+
+decks() {
+	sed '/^#/d' "$top_srcdir/tests/chaos/decks"
+}
+is "$(decks | sed 's/[[:space:]].*//' | sort)" \
+    "$(sed -n 's/^[[:space:]]*X(\([a-z_]*\),.*/\1/p' "$top_srcdir/src/base/mutant.h" | sort)" \
+    "each planted bug has a deck, and each deck its bug"
+# What no run can be dealt.
+unknown() { # WORDS...
+	MODE=direct
+	for word; do
+		case $word in MODE=*) MODE=${word#*=} ;; esac
+	done
+	for word; do
+		case $word in
+		-) return ;; # and why not
+		all | *=*) ;;
+		*) nemesis_kinds | tr -s ' \t' '\n' | grep -qx -- "$word" || echo "$word" ;;
+		esac
+	done
+}
+decks >"$work/decks"
+while read -r name words; do
+	# shellcheck disable=SC2086
+	is "$(. "$top_srcdir/tests/chaos/nemesis.sh"; unknown $words)" "" \
+	    "$name: faults that there are"
+done <"$work/decks"
 tap_done

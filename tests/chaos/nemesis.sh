@@ -81,11 +81,6 @@ children() { # NAME
 aof_ready() {
 	rcli INFO persistence | grep -q 'aof_rewrite_in_progress:0'
 }
-mode_by() { # NUMBER
-	set -- "$(($1 + 1))" direct queue sweep
-	shift "$1"
-	echo "$1"
-}
 child() { # NAME; one of them in $C
 	set -- $(children "$1")
 	[ $# -gt 0 ] || return 1
