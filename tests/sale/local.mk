@@ -79,7 +79,8 @@ unit_tests += %reldir%/test_settle %reldir%/test_accept %reldir%/test_carry \
 %canon_reldir%_test_audit_wait_SOURCES = %reldir%/test_audit_wait.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_audit_wait_LDADD = $(SALE_TEST_LIBS)
 %canon_reldir%_test_storm_CPPFLAGS = $(TEST_CPPFLAGS)
-%canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c %reldir%/world.c %reldir%/world.h
+%canon_reldir%_test_storm_SOURCES = %reldir%/test_storm.c \
+	%reldir%/storm.c %reldir%/storm.h %reldir%/storm_deeds.c %reldir%/world.c %reldir%/world.h
 %canon_reldir%_test_storm_LDADD = $(SALE_TEST_LIBS)
 
 # The table of sales, where orders wait.
