@@ -219,6 +219,37 @@ START_TEST(test_those_behind_it)
 }
 END_TEST
 
+/* The guard knows upper bounds; what is below them the table's CHECK refuses, here as
+ * in MySQL (tests/ledger/it_batch.c). */
+START_TEST(test_no_row)
+{
+	struct gate_entry entry = {.order.unit = 0};
+	struct order good, row;
+	struct world w;
+	size_t n;
+
+	world_queue(&w, 3, 1);
+	good = world_accept(&w, "alice", NULL);
+	entry.order = good;
+	entry.order.claim =
+	    claim_id_make(&w.sale, &good.customer, strv_c("x"), 0);
+	ck_assert(customer_parse(strv_c("bob"), &entry.order.customer));
+	entry.order.unit = _i == 0 ? 0 : 2;
+	entry.order.slot = _i != 1;
+	if (_i == 2)
+		entry.order.customer.n = 0;
+	mem_gate_stuff_entry(w.mem_gate, w.sale.id, &entry);
+	world_drain(&w);
+	(void)mem_ledger_letters(w.mem_ledger, &n);
+	ck_assert_uint_eq(n, 1);
+	ck_assert(world_row(&w, &entry.order.claim, &row));
+	ck_assert_int_eq(row.status, ORDER_VOID);
+	ck_assert_int_eq(world_status(&w, &good), ORDER_SOLD);
+	world_clean(&w);
+	world_fini(&w);
+}
+END_TEST
+
 /* ---- each call fails in each way --------------------------------------------------------- */
 
 #define N FAULT_NOT_DONE
@@ -331,7 +362,8 @@ START_TEST(test_faults)
 }
 END_TEST
 
-TESTS_MAIN("settle-poison", UNIT("refused", test_refused_is_buried),
+TESTS_MAIN("settle-poison", UNIT_TABLE("no-row", test_no_row, 3),
+    UNIT("refused", test_refused_is_buried),
     UNIT_TABLE("flawed", test_flawed_is_buried, 4),
     UNIT_TABLE("outage", test_a_long_outage_buries_nothing, 2),
     UNIT("no-ledger", test_no_ledger_nothing_taken),
