@@ -25,16 +25,28 @@ local function seed(keys, args)
 end
 
 -- epoch, then slot, customer, claim of each owner.  OK | EPOCH e, when that one
--- is later.  In use or not: a gate that sells is told so of owners that it forgot.
+-- is later.  In use or not: a gate that sells is told so of owners that it forgot;
+-- if it knows them all, nothing has happened.
 local function own(keys, args)
 	local refusal = published(keys, args[1])
 	if refusal and refusal[2] > tonumber(args[1]) then
 		return refusal
 	end
-	local slots = {}
+	local slots, fields = {}, {}
 	for i = 2, #args, 3 do
-		slots[#slots + 1] = args[i] .. ':' .. args[i + 1]
+		fields[#fields + 1] = args[i] .. ':' .. args[i + 1]
+		slots[#slots + 1] = fields[#fields]
 		slots[#slots + 1] = args[i + 2]
+	end
+	local known_all = refusal
+	local holders = refusal and redis.call('HMGET', keys[SLOT],
+		unpack(fields)) or {}
+	for i = 1, #holders do
+		known_all = known_all and holders[i] == slots[2 * i]
+	end
+	-- Somebody was late: the unit was sold, and sold again, since he looked.
+	if known_all then
+		return {'OK'}
 	end
 	redis.call('HSET', keys[SLOT], unpack(slots))
 	if refusal then

@@ -45,7 +45,8 @@ static bool u32_read(struct strv text, uint32_t max, uint32_t *out)
 
 static bool claim_read(struct strv text, struct order *out)
 {
-	return bytes_read(text, out->claim.b, CLAIM_BYTES);
+	return bytes_read(text, out->claim.b, CLAIM_BYTES) &&
+	       !claim_is_none(&out->claim);
 }
 
 static bool unit_read(struct strv text, struct order *out)
@@ -223,8 +224,8 @@ bool gate_reply_taken(const redisReply *reply, size_t max,
 	return true;
 }
 
-bool gate_reply_refused(
-    const redisReply *reply, size_t n, bool *refused, uint32_t *elsewhere)
+bool gate_reply_carried(const redisReply *reply, size_t n,
+    enum gate_carried *carried, uint32_t *elsewhere)
 {
 	struct gate_status status;
 
@@ -240,10 +241,10 @@ bool gate_reply_refused(
 	for (size_t i = 1; i <= n; i++)
 		if (reply->element[i]->type != REDIS_REPLY_INTEGER ||
 		    reply->element[i]->integer < 0 ||
-		    reply->element[i]->integer > 1)
+		    reply->element[i]->integer >= GATE_CARRY_COUNT)
 			return false;
 	for (size_t i = 0; i < n; i++)
-		refused[i] = reply->element[i + 1]->integer == 1;
+		carried[i] = (enum gate_carried)reply->element[i + 1]->integer;
 	*elsewhere = 0;
 	return true;
 }

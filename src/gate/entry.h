@@ -31,9 +31,9 @@ bool gate_reply_taken(const redisReply *reply, size_t max,
     struct gate_entry *out, size_t *n, struct gate_entry_id *next,
     bool *known) ATTR_MUSTUSE;
 
-/* carry: OK and 1 for each that was refused, else 0; EPOCH e has its number in
- * *elsewhere, which is 0 otherwise. */
-bool gate_reply_refused(const redisReply *reply, size_t n, bool *refused,
-    uint32_t *elsewhere) ATTR_MUSTUSE;
+/* carry: OK and what became of each; EPOCH e has its number in *elsewhere, which is 0
+ * otherwise. */
+bool gate_reply_carried(const redisReply *reply, size_t n,
+    enum gate_carried *carried, uint32_t *elsewhere) ATTR_MUSTUSE;
 
 #endif

@@ -362,7 +362,7 @@ local function heal(keys, args)
 	redis.call('ZSCORE', keys[LEASE], id)
 	local stale = drops and slots_naming(keys, holder, id) or {}
 	local field = args[5] .. ':' .. args[6]
-	redis.call('HGET', keys[SLOT], field)
+	local knew = redis.call('HGET', keys[SLOT], field) == args[4]
 	-- A late second heal may find the claim with another unit by now, which
 	-- is not sold: only the sold one is dropped.
 	if drops then
@@ -370,7 +370,10 @@ local function heal(keys, args)
 		slots_clear(keys, stale)
 	end
 	redis.call('HSET', keys[SLOT], field, args[4])
-	note_forgot(keys, args[1])
+	-- Who is late tells of an owner that the gate has known all the time.
+	if drops or not knew then
+		note_forgot(keys, args[1])
+	end
 	return drops and 1 or 0
 end
 
@@ -393,10 +396,12 @@ local function rekey(keys, args)
 	local named = unit and redis.call('HGET', keys[SLOT], field)
 	redis.call('ZCARD', keys[LEASE])
 	redis.call('LLEN', keys[FREE])
+	redis.call('SCARD', keys[VOID])
 	local answer = known(keys, args[1], customer, {to}, SLOTS_MAX)
 	if answer and answer.err then
 		return answer
 	end
+	redis.call('SADD', keys[VOID], from)
 	if answer then
 		if unit then
 			lease_drop(keys, from)

@@ -205,9 +205,22 @@ static enum outcome port_settled(void *ctx, struct gate_ref ref,
 
 /* ---- a rebuild ----------------------------------------------------------- */
 
+/* Who is only asked about may have nothing but his claim. */
+static void command_question(struct command *cmd, const struct order *order)
+{
+	command_claim(cmd, &order->claim);
+	command_number(cmd, 0);
+	for (int i = 0; i < 5; i++)
+		command_text(cmd, "");
+}
+
 static void command_order(struct command *cmd, const struct order *order)
 {
-	BUG_ON(order->unit == 0 || order->customer.n == 0);
+	if (order->unit == 0) {
+		command_question(cmd, order);
+		return;
+	}
+	BUG_ON(order->customer.n == 0);
 	BUG_ON(order->slot == 0 || order->slot > SALE_PER_CUSTOMER_MAX);
 	BUG_ON(order->created.us <= 0);
 	command_claim(cmd, &order->claim);
@@ -220,8 +233,8 @@ static void command_order(struct command *cmd, const struct order *order)
 }
 
 static enum outcome port_carry(void *ctx, struct gate_ref ref,
-    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
-    struct err *err)
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum gate_carried *carried, struct err *err)
 {
 	struct command *cmd = gate_fcall(ctx, ref, GATE_FN("carry"));
 	uint32_t elsewhere = 0;
@@ -238,7 +251,7 @@ static enum outcome port_carry(void *ctx, struct gate_ref ref,
 	if (done != OUT_DONE)
 		return done;
 	done = gate_finish(
-	    ctx, reply, gate_reply_refused(reply, n, refused, &elsewhere), err);
+	    ctx, reply, gate_reply_carried(reply, n, carried, &elsewhere), err);
 	if (done != OUT_DONE || elsewhere == 0)
 		return done;
 	err_set(err, 0,

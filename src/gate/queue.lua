@@ -334,7 +334,8 @@ local function queue_scan(keys, args)
 		'+', 'COUNT', math.min(tonumber(args[2]), SETTLE_MAX)))}
 end
 
--- epoch, then an order.  OK and of each 1 when it was refused, else 0 | EPOCH e
+-- epoch, then an order (unit 0: is its claim there?).  OK and of each 0, or 1 when it
+-- was refused, or 2 when its claim is there | EPOCH e
 local function carry(keys, args)
 	local refusal = published(keys, args[1])
 	if refusal then
@@ -351,11 +352,13 @@ local function carry(keys, args)
 	local answer, here, seen = {'OK'}, {}, {}
 	for i, claim in ipairs(claims) do
 		local holder = holders[i] or here[fields[i]]
-		local refused = recs[i] or seen[claim] or
-			holder and holder ~= claim
-		answer[i + 1] = refused and 1 or 0
-		if not refused then
-			local at = 2 + (i - 1) * ORDER_ARGS
+		local at = 2 + (i - 1) * ORDER_ARGS
+		answer[i + 1] = 0
+		if recs[i] or seen[claim] then
+			answer[i + 1] = 2
+		elseif args[at + 1] == '0' or holder and holder ~= claim then
+			answer[i + 1] = 1
+		else
 			here[fields[i]], seen[claim] = claim, true
 			accept(keys, unpack(args, at, at + ORDER_ARGS - 1))
 		end

@@ -29,8 +29,8 @@ enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
     const struct order *orders, size_t n, int64_t deadline_ns,
     enum ledger_record *answer, struct err *err);
 
-enum outcome ledger_bury(void *ctx, const struct dead_letter *letter,
-    int64_t deadline_ns, struct err *err);
+enum outcome ledger_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err);
 
 /* What a change writes to the audit table. */
 struct audit_row {

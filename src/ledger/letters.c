@@ -35,22 +35,51 @@ bool letter_state_parse(struct strv text, enum letter_state *out)
 
 /* ---- burial: a settler --------------------------------------------------- */
 
-static enum outcome void_add(struct ledger *ledger, const struct order *order,
+/*
+ * Behind a rebuild nothing is buried: the order may live on, and a letter of it
+ * would have the operator make a second one.  Until the commit a rebuild waits.
+ */
+static enum outcome epoch_hold(struct ledger *ledger, struct gate_ref ref,
     int64_t deadline_ns, struct err *err)
 {
-	MYSQL_BIND params[VOID_PARAM_COUNT];
+	MYSQL_BIND param;
+	struct call call = {.id = STMT_EPOCH_HOLD, .params = &param};
+	int64_t epoch = -1;
+	enum outcome out;
+
+	param_u32(&param, &ref.sale.v);
+	out = ledger_read_number(ledger, &call, deadline_ns, &epoch, err);
+	if (out != OUT_DONE)
+		return OUT_NOT_DONE;
+	if (epoch == (int64_t)ref.epoch)
+		return OUT_DONE;
+	err_set(err, 0,
+	    "bury order: sale %" PRIu32 " is not in epoch %" PRIu32 " any more",
+	    ref.sale.v, ref.epoch);
+	return OUT_NOT_DONE;
+}
+
+static enum outcome void_add(struct ledger *ledger, struct gate_ref ref,
+    const struct order *order, int64_t deadline_ns, struct err *err)
+{
+	MYSQL_BIND params[VOID_PARAM_COUNT + VOID_GUARD_COUNT];
 	struct call call = {.id = STMT_VOID_1, .params = params};
 
 	if (claim_is_none(&order->claim))
 		return OUT_DONE;
 	param_void(params, order);
+	param_void_guard(&params[VOID_PARAM_COUNT], &ref);
 	return tx_call(&ledger->conn, &call, deadline_ns, err);
 }
 
-/* Whatever the entry said, a letter can say it: the columns are as wide as what
- * is read into.  A time that MySQL does not know is none. */
+/*
+ * Whatever the entry said, a letter can say it: the columns are as wide as what
+ * is read into.  A time that MySQL does not know is none.  *again when it is
+ * buried already.
+ */
 static enum outcome letter_add(struct ledger *ledger,
-    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
+    const struct dead_letter *letter, int64_t deadline_ns, bool *again,
+    struct err *err)
 {
 	const struct order *order = &letter->order;
 	struct wall when = order->created;
@@ -85,30 +114,38 @@ static enum outcome letter_add(struct ledger *ledger,
 	param_ref(&params[11], order->ref);
 	param_wall(&params[12], when, &created);
 	out = tx_call(&ledger->conn, &call, deadline_ns, err);
-	/* The entry's own key, the only one that can be in the way: it is buried
-	 * already.  That took back this statement, not the void row. */
-	if (out == OUT_NOT_DONE && err->code == ER_DUP_ENTRY &&
-	    ledger->conn.mysql != NULL)
-		return OUT_DONE;
-	return out;
+	/* The entry's own key, the only one that can be in the way.  That took
+	 * back this statement, not the void row. */
+	*again = out == OUT_NOT_DONE && err->code == ER_DUP_ENTRY &&
+		 ledger->conn.mysql != NULL;
+	return *again ? OUT_DONE : out;
 }
 
-enum outcome ledger_bury(void *ctx, const struct dead_letter *letter,
-    int64_t deadline_ns, struct err *err)
+enum outcome ledger_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
 {
 	struct ledger *ledger = ctx;
 	enum outcome out = tx_begin(&ledger->conn, deadline_ns, err);
+	bool again = false;
 
 	if (out != OUT_DONE)
 		return out;
-	out = void_add(ledger, &letter->order, deadline_ns, err);
+	out = epoch_hold(ledger, ref, deadline_ns, err);
 	if (out == OUT_DONE)
-		out = letter_add(ledger, letter, deadline_ns, err);
-	if (out == OUT_DONE) {
-		FAILPOINT(bury_before_commit);
-		return tx_commit(&ledger->conn, deadline_ns, err);
+		out = void_add(ledger, ref, &letter->order, deadline_ns, err);
+	if (out == OUT_DONE)
+		out = letter_add(ledger, letter, deadline_ns, &again, err);
+	if (out != OUT_DONE) {
+		tx_rollback(&ledger->conn);
+		return out;
 	}
-	tx_rollback(&ledger->conn);
+	FAILPOINT(bury_before_commit);
+	out = tx_commit(&ledger->conn, deadline_ns, err);
+	/* That commit had nothing to write, and the letter that was met may be
+	 * seen before it is on disk: a crash would take it back after its entry
+	 * was told to be done with. */
+	if (out == OUT_DONE && again)
+		out = durable_barrier(ledger, deadline_ns, err);
 	return out;
 }
 

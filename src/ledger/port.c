@@ -51,8 +51,8 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	return out;
 }
 
-static enum outcome port_void_claims(void *ctx, const struct order *claims,
-    size_t n, int64_t deadline_ns, struct err *err)
+static enum outcome port_void_claims(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct ledger *ledger = ctx;
 	struct statement_batch batch;
@@ -68,6 +68,7 @@ static enum outcome port_void_claims(void *ctx, const struct order *claims,
 
 		param_void(&ledger->params[i * VOID_PARAM_COUNT], row);
 	}
+	param_void_guard(&ledger->params[batch.rows * VOID_PARAM_COUNT], &ref);
 	return conn_call(&ledger->conn, &call, deadline_ns, err);
 }
 

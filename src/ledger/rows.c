@@ -83,9 +83,13 @@ void param_ref(MYSQL_BIND *bind, const char ref[ORDER_REF_MAX + 1])
 void param_void(MYSQL_BIND *params, const struct order *claim)
 {
 	param_claim(&params[0], &claim->claim);
-	param_u32(&params[1], &claim->sale.v);
-	param_u32(&params[2], &claim->epoch);
-	param_customer(&params[3], &claim->customer);
+	param_customer(&params[1], &claim->customer);
+}
+
+void param_void_guard(MYSQL_BIND *params, const struct gate_ref *ref)
+{
+	param_u32(&params[0], &ref->sale.v);
+	param_u32(&params[1], &ref->epoch);
 }
 
 void param_null(MYSQL_BIND *bind)

@@ -30,8 +30,9 @@ void param_customer(MYSQL_BIND *bind, const struct customer *who);
 void param_claim(MYSQL_BIND *bind, const struct claim_id *claim);
 /* "" is NULL. */
 void param_ref(MYSQL_BIND *bind, const char ref[ORDER_REF_MAX + 1]);
-/* The VOID_PARAM_COUNT of a void row. */
+/* The VOID_PARAM_COUNT of a void row, and the VOID_GUARD_COUNT behind the last. */
 void param_void(MYSQL_BIND *params, const struct order *claim);
+void param_void_guard(MYSQL_BIND *params, const struct gate_ref *ref);
 /* NULL, where the statement wants a value. */
 void param_null(MYSQL_BIND *bind);
 /* `room` is filled from `when`; a time that is not set is NULL. */

@@ -68,12 +68,19 @@
 	"AND s.state IN ('open', 'paused', 'closed') " \
 	"AND s.stock >= ? AND s.per_customer >= ? LOCK IN SHARE MODE"
 
-/* IGNORE: a claim that has its row already keeps it.  The values are of fixed
- * shape, so that there is nothing else for IGNORE to swallow. */
+/*
+ * IGNORE: a claim that has its row already keeps it.  The values are of fixed
+ * shape, so that there is nothing else for IGNORE to swallow.  Guarded like the
+ * others: a rebuild waits for it, and behind a rebuild it does nothing.
+ */
 #define VOID_HEAD                                                              \
 	"INSERT IGNORE INTO orders (claim, sale_id, epoch, status, customer) " \
-	"VALUES "
-#define VOID_ROW  "(?, ?, ?, 'void', ?)"
+	"SELECT v.claim, s.id, s.epoch, 'void', v.customer FROM sales s JOIN " \
+	"("
+#define VOID_ROW                              \
+	"SELECT CAST(? AS BINARY) AS claim, " \
+	"CAST(? AS BINARY) AS customer"
+#define VOID_TAIL ") AS v WHERE s.id = ? AND s.epoch = ? LOCK IN SHARE MODE"
 
 #define FIND_HEAD SELECT_ORDERS "WHERE claim IN ("
 
@@ -101,6 +108,11 @@
 #define BATCH(name, head, row, tail, times, each, columns)                   \
 	{                                                                    \
 		name, head, row, ",", tail, times, (times) * (each), columns \
+	}
+#define VOID_BATCH(name, times)                                             \
+	{                                                                   \
+		name, VOID_HEAD, VOID_ROW, " UNION ALL ", VOID_TAIL, times, \
+		    (times)*VOID_PARAM_COUNT + VOID_GUARD_COUNT, 0          \
 	}
 #define RECORD_BATCH(times)                                                  \
 	{                                                                    \
@@ -130,12 +142,9 @@ static const struct statement table[] = {
 	BATCH("find orders", FIND_HEAD, "?", ")", 10, 1, ORDER_COLUMN_COUNT),
     [STMT_FIND_100] =
 	BATCH("find orders", FIND_HEAD, "?", ")", 100, 1, ORDER_COLUMN_COUNT),
-    [STMT_VOID_1] =
-	BATCH("void claim", VOID_HEAD, VOID_ROW, "", 1, VOID_PARAM_COUNT, 0),
-    [STMT_VOID_10] =
-	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 10, VOID_PARAM_COUNT, 0),
-    [STMT_VOID_100] =
-	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 100, VOID_PARAM_COUNT, 0),
+    [STMT_VOID_1] = VOID_BATCH("void claim", 1),
+    [STMT_VOID_10] = VOID_BATCH("void claims", 10),
+    [STMT_VOID_100] = VOID_BATCH("void claims", 100),
     [STMT_RECORD_1] = RECORD_BATCH(1),
     [STMT_RECORD_4] = RECORD_BATCH(4),
     [STMT_RECORD_16] = RECORD_BATCH(16),
@@ -160,6 +169,11 @@ static const struct statement table[] = {
     [STMT_BARRIER] = TEXT("wait for the redo log",
 	"UPDATE barrier SET n = n + 1 WHERE id = ?", 1, 0),
 
+    /* The guard, where the values' own statement cannot have it. */
+    [STMT_EPOCH_HOLD] = TEXT("hold epoch",
+	"SELECT CAST(epoch AS SIGNED) FROM sales WHERE id = ? "
+	"LOCK IN SHARE MODE",
+	1, 1),
     /* Without IGNORE, which would swallow more than a duplicate. */
     [STMT_LETTER_ADD] = TEXT("bury order",
 	"INSERT INTO dead_letters (sale_id, epoch, entry_ms, entry_seq, "
@@ -224,8 +238,10 @@ static const struct statement table[] = {
 
     /* MySQL has no time limit for writes: there the lock waits bound them. */
     [STMT_LIMITS_MARIADB] = TEXT("set time limits",
+	/* Who is stopped amid a transaction holds a sale's row no longer
+	 * than that (MySQL has no such limit). */
 	"SET SESSION innodb_lock_wait_timeout = ?, lock_wait_timeout = ?, "
-	"max_statement_time = ?",
+	"max_statement_time = ?, idle_transaction_timeout = 10",
 	3, 0),
     [STMT_LIMITS_MYSQL] = TEXT("set time limits",
 	"SET SESSION innodb_lock_wait_timeout = ?, lock_wait_timeout = ?, "

@@ -36,6 +36,7 @@ enum statement_id {
 	STMT_EPOCH_BEGIN,
 	STMT_EPOCH_END,
 	STMT_BARRIER,
+	STMT_EPOCH_HOLD,
 	STMT_LETTER_ADD,
 	STMT_LETTERS_COUNT,
 
@@ -117,7 +118,8 @@ struct statement_batch statement_record(size_t n);
 #define ORDER_COLUMN_COUNT  10
 #define SALE_COLUMN_COUNT   14
 #define LETTER_COLUMN_COUNT 17
-#define VOID_PARAM_COUNT    4
+#define VOID_PARAM_COUNT    2
+#define VOID_GUARD_COUNT    2 /* behind the rows', like the next one */
 #define RECORD_BATCH_MAX    64
 #define RECORD_PARAM_COUNT  7 /* of each row; the guard's come behind them */
 #define GUARD_PARAM_COUNT   4
@@ -125,7 +127,8 @@ struct statement_batch statement_record(size_t n);
 /* Of the statement that has most. */
 #define STATEMENT_PARAM_MAX \
 	(RECORD_BATCH_MAX * RECORD_PARAM_COUNT + GUARD_PARAM_COUNT)
-_Static_assert(STATEMENT_PARAM_MAX >= STATEMENT_BATCH_MAX * VOID_PARAM_COUNT,
+_Static_assert(STATEMENT_PARAM_MAX >=
+		   STATEMENT_BATCH_MAX * VOID_PARAM_COUNT + VOID_GUARD_COUNT,
     "the largest");
 
 #endif

@@ -115,8 +115,8 @@ static enum step clash_slot(
 
 	buy_event_note(b, BUY_EVENT_HEALED);
 	buy_order_fill(b, &mine);
-	if (ledger->void_claims(ledger->ctx, &mine, 1, b->purchase->deadline_ns,
-		&b->result->err) != OUT_DONE ||
+	if (ledger->void_claims(ledger->ctx, buy_gate_ref(b), &mine, 1,
+		b->purchase->deadline_ns, &b->result->err) != OUT_DONE ||
 	    ledger->find(ledger->ctx, buy_claim(b), 1, b->purchase->deadline_ns,
 		&row, &found, &b->result->err) != OUT_DONE ||
 	    found == 0)

@@ -188,13 +188,13 @@ static enum outcome fault_retire(
 }
 
 static enum outcome fault_carry(void *ctx, struct gate_ref ref,
-    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
-    struct err *err)
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum gate_carried *carried, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
 	FAULTY(FAULT_GATE_CARRY, plan->gate->carry(plan->gate->ctx, ref, orders,
-				     n, deadline_ns, refused, err));
+				     n, deadline_ns, carried, err));
 }
 
 static void fault_confirm(
@@ -348,22 +348,22 @@ static enum outcome fault_record_batch(void *ctx, struct gate_ref ref,
 		plan->ledger->ctx, ref, orders, n, deadline_ns, out, err));
 }
 
-static enum outcome fault_bury(void *ctx, const struct dead_letter *letter,
-    int64_t deadline_ns, struct err *err)
+static enum outcome fault_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
-	FAULTY(FAULT_LEDGER_BURY,
-	    plan->ledger->bury(plan->ledger->ctx, letter, deadline_ns, err));
+	FAULTY(FAULT_LEDGER_BURY, plan->ledger->bury(plan->ledger->ctx, ref,
+				      letter, deadline_ns, err));
 }
 
-static enum outcome fault_void(void *ctx, const struct order *claims, size_t n,
-    int64_t deadline_ns, struct err *err)
+static enum outcome fault_void(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
 	FAULTY(FAULT_LEDGER_VOID, plan->ledger->void_claims(plan->ledger->ctx,
-				      claims, n, deadline_ns, err));
+				      ref, claims, n, deadline_ns, err));
 }
 
 static enum outcome fault_find(void *ctx, const struct claim_id *claims,

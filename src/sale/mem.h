@@ -23,7 +23,7 @@ void mem_gate_restart(struct mem_gate *gate);
 /* Puts `unit` into the free list again, whatever it is: for bad gates. */
 void mem_gate_stuff(struct mem_gate *gate, struct sale_id sale, uint32_t unit);
 /* Writes an entry into the stream, as it is but for its id, and nothing else:
- * for bad gates. */
+ * for bad gates.  What is no claim is a flaw, as for who reads a real one. */
 void mem_gate_stuff_entry(
     struct mem_gate *gate, struct sale_id sale, const struct gate_entry *entry);
 /* All of its data; and back to what it was then, as a server does that comes

@@ -161,6 +161,11 @@ static struct mem_lease *lease_find(
 	return NULL;
 }
 
+bool mem_is_leased(struct mem_epoch *epoch, const struct claim_id *claim)
+{
+	return lease_find(epoch, claim) != NULL;
+}
+
 static void lease_drop(struct mem_epoch *epoch, struct mem_lease *lease)
 {
 	mem_vec_drop(&epoch->lease,
@@ -189,6 +194,14 @@ void mem_slot_set(struct mem_epoch *epoch, const struct customer *who,
 		slot->claim = *claim;
 	else
 		VEC_PUSH(&epoch->slot, fresh);
+}
+
+bool mem_slot_is(struct mem_epoch *epoch, const struct order *owner)
+{
+	const struct mem_slot *slot =
+	    mem_slot_find(epoch, &owner->customer, owner->slot);
+
+	return slot != NULL && claim_eq(&slot->claim, &owner->claim);
 }
 
 void mem_slot_clear(struct mem_epoch *epoch, const struct customer *who,
@@ -377,14 +390,15 @@ static enum outcome gate_release(void *ctx, struct gate_ref ref,
 
 	(void)deadline_ns;
 	(void)err;
-	if (why == GATE_RELEASE_VOID)
-		mem_spent_note(epoch, claim);
+	if (why == GATE_RELEASE_ELSEWHERE)
+		mem_forgot_note(gate, ref);
 	if (mem_accepted_find(epoch, claim) != NULL)
 		return OUT_DONE;
 	if (why == GATE_RELEASE_VOID)
-		mem_slot_clear(epoch, who, claim);
-	else
-		mem_forgot_note(gate, ref);
+		mem_slot_clear(
+		    epoch, lease != NULL ? &lease->customer : who, claim);
+	if (why == GATE_RELEASE_VOID && meta != NULL)
+		mem_spent_note(epoch, claim);
 	if (lease == NULL)
 		return OUT_DONE;
 	unit = lease->unit;
@@ -399,16 +413,35 @@ static enum outcome gate_heal(void *ctx, struct gate_ref ref,
 {
 	struct mem_epoch *epoch = mem_epoch_of(ctx, ref);
 	struct mem_lease *lease = lease_find(epoch, claim);
+	bool drops = lease != NULL && lease->unit == owner->unit;
+	bool knew = mem_slot_is(epoch, owner);
 
 	(void)deadline_ns;
 	(void)err;
-	mem_forgot_note(ctx, ref);
-	if (lease == NULL || lease->unit != owner->unit)
+	(void)who;
+	if (mem_meta_at(ctx, ref) == NULL)
 		return OUT_DONE;
-	lease_drop(epoch, lease);
-	mem_slot_clear(epoch, who, claim);
+	if (drops) {
+		mem_slot_clear(epoch, &lease->customer, claim);
+		lease_drop(epoch, lease);
+	}
 	mem_slot_set(epoch, &owner->customer, owner->slot, &owner->claim);
+	if (drops || !knew)
+		mem_forgot_note(ctx, ref);
 	return OUT_DONE;
+}
+
+/* False: the gate is of another epoch, or none, and `out` says so. */
+static bool epoch_check(
+    struct mem_gate *gate, struct gate_ref ref, struct gate_ticket *out)
+{
+	const struct mem_meta *meta = mem_meta_of(gate, ref.sale);
+
+	if (meta != NULL && meta->epoch == ref.epoch)
+		return true;
+	out->answer = meta == NULL ? GATE_NO_SALE : GATE_EPOCH;
+	out->epoch = meta == NULL ? 0 : meta->epoch;
+	return false;
 }
 
 static enum outcome gate_rekey(void *ctx, struct gate_ref ref,
@@ -420,8 +453,12 @@ static enum outcome gate_rekey(void *ctx, struct gate_ref ref,
 	struct mem_epoch *epoch = mem_epoch_of(gate, ref);
 	struct mem_lease *old = lease_find(epoch, from);
 	struct claim_chain only = {.id = {*to}, .n = 1};
+	const struct mem_slot *slot;
 
 	memset(out, 0, sizeof(*out));
+	if (!epoch_check(gate, ref, out))
+		return OUT_DONE;
+	mem_spent_note(epoch, from);
 	if (chain_match(epoch, &only, who, SALE_PER_CUSTOMER_MAX, out))
 		return gate_release(
 		    ctx, ref, from, who, GATE_RELEASE_VOID, deadline_ns, err);
@@ -429,9 +466,12 @@ static enum outcome gate_rekey(void *ctx, struct gate_ref ref,
 		out->answer = GATE_SOFT;
 		return OUT_DONE;
 	}
+	/* A slot that meanwhile names somebody else is a sold order's. */
+	slot = mem_slot_find(epoch, &old->customer, old->slot);
+	if (slot == NULL || claim_eq(&slot->claim, from))
+		mem_slot_set(epoch, &old->customer, old->slot, to);
 	old->claim = *to;
 	old->deadline_ms = mem_now_ms(gate) + gate->lease_ms;
-	mem_slot_set(epoch, who, old->slot, to);
 	out->answer = GATE_TAKEN;
 	out->unit = old->unit;
 	out->slot = old->slot;

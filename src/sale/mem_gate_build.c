@@ -10,6 +10,10 @@
 
 #include <stdlib.h>
 
+/* Units that one call of the real gate moves. */
+#define GROW_MAX   1000
+#define SHRINK_MAX 64
+
 /* ---- building ------------------------------------------------------------------ */
 
 bool mem_is_published(
@@ -31,6 +35,10 @@ static enum outcome gate_seed(void *ctx, struct gate_ref ref,
 	(void)deadline_ns;
 	if (mem_is_published(ctx, ref, err))
 		return OUT_NOT_DONE;
+	/* The chunk whose answer was lost comes a second time. */
+	if (n > 0 && epoch->free.n > 0 &&
+	    ((uint32_t *)epoch->free.items)[epoch->free.n - 1] == units[n - 1])
+		return OUT_DONE;
 	for (size_t i = 0; i < n; i++)
 		VEC_PUSH(&epoch->free, units[i]);
 	return OUT_DONE;
@@ -40,14 +48,18 @@ static enum outcome gate_own(void *ctx, struct gate_ref ref,
     const struct order *owners, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct mem_epoch *epoch = mem_epoch_of(ctx, ref);
+	bool knew_all = true;
 
 	(void)deadline_ns;
 	if (mem_is_published(ctx, ref, err) && mem_meta_at(ctx, ref) == NULL)
 		return OUT_NOT_DONE;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		knew_all = knew_all && mem_slot_is(epoch, &owners[i]);
 		mem_slot_set(epoch, &owners[i].customer, owners[i].slot,
 		    &owners[i].claim);
-	mem_forgot_note(ctx, ref);
+	}
+	if (!knew_all)
+		mem_forgot_note(ctx, ref);
 	return OUT_DONE;
 }
 
@@ -134,7 +146,7 @@ static enum outcome gate_grow(void *ctx, struct gate_ref ref, uint32_t units,
 		err_set(err, 0, "the gate is of another epoch");
 		return OUT_NOT_DONE;
 	}
-	while (meta->units < units) {
+	for (int i = 0; i < GROW_MAX && meta->units < units; i++) {
 		uint32_t unit = ++meta->units;
 
 		if (!mem_away_end(meta, unit))
@@ -166,7 +178,8 @@ static enum outcome gate_shrink(void *ctx, struct gate_ref ref, uint32_t units,
 		err_set(err, 0, "the gate is of another epoch");
 		return OUT_NOT_DONE;
 	}
-	for (; meta->units > units; meta->units--)
+	for (int i = 0; i < SHRINK_MAX && meta->units > units;
+	     i++, meta->units--)
 		if (!unit_remove(mem_epoch_of(ctx, ref), meta->units))
 			VEC_PUSH(&meta->away, meta->units);
 	*done = meta->units;

@@ -102,6 +102,8 @@ struct mem_slot *mem_slot_find(
     struct mem_epoch *epoch, const struct customer *who, uint32_t n);
 void mem_slot_set(struct mem_epoch *epoch, const struct customer *who,
     uint32_t n, const struct claim_id *claim);
+/* Does the owner have his slot? */
+bool mem_slot_is(struct mem_epoch *epoch, const struct order *owner);
 /* Frees every slot of the customer that names this claim. */
 void mem_slot_clear(struct mem_epoch *epoch, const struct customer *who,
     const struct claim_id *claim);
@@ -121,6 +123,7 @@ uint32_t mem_unit_pop(struct mem_epoch *epoch, struct mem_meta *meta);
 void mem_unit_return(
     struct mem_epoch *epoch, struct mem_meta *meta, uint32_t unit);
 
+bool mem_is_leased(struct mem_epoch *epoch, const struct claim_id *claim);
 struct mem_accepted *mem_accepted_find(
     struct mem_epoch *epoch, const struct claim_id *claim);
 /* The order that it will be. */

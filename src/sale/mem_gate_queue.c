@@ -103,10 +103,13 @@ void mem_gate_stuff_entry(
     struct mem_gate *gate, struct sale_id sale, const struct gate_entry *entry)
 {
 	struct mem_meta *meta = mem_meta_of(gate, sale);
+	struct gate_entry shown = *entry;
 
 	BUG_ON(meta == NULL);
+	if (shown.flaw[0] == '\0' && claim_is_none(&shown.order.claim))
+		strcpy(shown.flaw, "claim: damaged");
 	entry_add(gate,
-	    mem_epoch_of(gate, (struct gate_ref){sale, meta->epoch}), entry);
+	    mem_epoch_of(gate, (struct gate_ref){sale, meta->epoch}), &shown);
 }
 
 /* ---- accepting --------------------------------------------------------------------- */
@@ -247,26 +250,65 @@ static enum outcome gate_take(void *ctx, struct gate_ref ref,
 	return OUT_DONE;
 }
 
-/* Only while the record names the entry: a second time it does not. */
+/* What a settler's word meets. */
+struct told {
+	bool names; /* the record names this entry: a second time it does not */
+	bool lost; /* there is no record of the claim */
+};
+
+static struct told told_of(
+    struct mem_epoch *epoch, const struct gate_settled *settled, size_t i)
+{
+	const struct gate_settled *one = &settled[i];
+	const struct mem_accepted *accepted =
+	    mem_accepted_find(epoch, &one->claim);
+	struct told told = {
+	    .names = accepted != NULL && id_eq(accepted->entry, one->id),
+	    .lost = accepted == NULL && !mem_is_leased(epoch, &one->claim) &&
+		    !claim_is_none(&one->claim)};
+
+	for (size_t k = 0; k < i; k++)
+		if (id_eq(settled[k].id, one->id))
+			told.names = false;
+	return told;
+}
+
 static void record_end(struct mem_gate *gate, struct mem_epoch *epoch,
     const struct gate_settled *settled)
 {
 	struct mem_accepted *accepted =
 	    mem_accepted_find(epoch, &settled->claim);
-	struct mem_accepted was;
-	bool back = settled->fate == GATE_FATE_VOID ||
-		    settled->fate == GATE_FATE_ELSEWHERE;
+	struct mem_accepted was = *accepted;
+	enum gate_fate fate = settled->fate;
 
-	if (accepted == NULL || !id_eq(accepted->entry, settled->id))
-		return;
-	was = *accepted;
 	mem_vec_drop(&epoch->accepted,
 	    (size_t)(accepted - (struct mem_accepted *)epoch->accepted.items),
 	    sizeof(*accepted));
-	if (settled->fate == GATE_FATE_VOID || settled->fate == GATE_FATE_TAKEN)
+	if (fate == GATE_FATE_VOID || fate == GATE_FATE_TAKEN)
 		mem_slot_clear(epoch, &was.customer, &was.claim);
-	if (back)
+	if (fate == GATE_FATE_VOID || fate == GATE_FATE_ELSEWHERE)
 		mem_unit_return(epoch, mem_meta_at(gate, epoch->ref), was.unit);
+	if (fate == GATE_FATE_TAKEN || fate == GATE_FATE_ELSEWHERE)
+		mem_forgot_note(gate, epoch->ref);
+}
+
+static void entry_settle(struct mem_gate *gate, struct mem_epoch *epoch,
+    const struct gate_settled *settled, struct told told)
+{
+	struct mem_entry *entry = entry_find(epoch, settled->id);
+	bool is_void =
+	    settled->fate == GATE_FATE_VOID || settled->fate == GATE_FATE_TAKEN;
+
+	if (is_void && (told.names || told.lost))
+		mem_spent_note(epoch, &settled->claim);
+	if (is_void && told.lost)
+		mem_slot_clear(epoch, &settled->customer, &settled->claim);
+	if (told.names)
+		record_end(gate, epoch, settled);
+	if (entry != NULL)
+		mem_vec_drop(&epoch->queue,
+		    (size_t)(entry - (struct mem_entry *)epoch->queue.items),
+		    sizeof(*entry));
 }
 
 static enum outcome gate_settled(void *ctx, struct gate_ref ref,
@@ -275,25 +317,18 @@ static enum outcome gate_settled(void *ctx, struct gate_ref ref,
 {
 	struct mem_gate *gate = ctx;
 	struct mem_epoch *epoch = mem_epoch_of(gate, ref);
+	struct told told[SETTLE_BATCH];
 
 	(void)deadline_ns;
 	(void)err;
 	BUG_ON(n > SETTLE_BATCH);
-	for (size_t i = 0; i < n; i++) {
-		enum gate_fate fate = settled[i].fate;
-		struct mem_entry *entry = entry_find(epoch, settled[i].id);
-
-		if (fate == GATE_FATE_VOID || fate == GATE_FATE_TAKEN)
-			mem_spent_note(epoch, &settled[i].claim);
-		if (fate == GATE_FATE_TAKEN || fate == GATE_FATE_ELSEWHERE)
-			mem_forgot_note(gate, ref);
-		record_end(gate, epoch, &settled[i]);
-		if (entry != NULL)
-			mem_vec_drop(&epoch->queue,
-			    (size_t)(entry -
-				     (struct mem_entry *)epoch->queue.items),
-			    sizeof(*entry));
-	}
+	/* The making of another one has ended them. */
+	if (mem_meta_at(gate, ref) == NULL)
+		return OUT_DONE;
+	for (size_t i = 0; i < n; i++)
+		told[i] = told_of(epoch, settled, i);
+	for (size_t i = 0; i < n; i++)
+		entry_settle(gate, epoch, &settled[i], told[i]);
 	return OUT_DONE;
 }
 
@@ -319,8 +354,8 @@ static enum outcome gate_queue_scan(void *ctx, struct gate_ref ref,
 }
 
 static enum outcome gate_carry(void *ctx, struct gate_ref ref,
-    const struct order *orders, size_t n, int64_t deadline_ns, bool *refused,
-    struct err *err)
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum gate_carried *carried, struct err *err)
 {
 	struct mem_gate *gate = ctx;
 	struct mem_epoch *epoch = mem_epoch_of(gate, ref);
@@ -333,11 +368,16 @@ static enum outcome gate_carry(void *ctx, struct gate_ref ref,
 		const struct mem_slot *slot =
 		    mem_slot_find(epoch, &orders[i].customer, orders[i].slot);
 
-		refused[i] =
-		    mem_accepted_find(epoch, &orders[i].claim) != NULL ||
-		    (slot != NULL && !claim_eq(&slot->claim, &orders[i].claim));
-		if (!refused[i])
+		if (mem_accepted_find(epoch, &orders[i].claim) != NULL) {
+			carried[i] = GATE_CARRY_THERE;
+		} else if (orders[i].unit == 0 ||
+			   (slot != NULL &&
+			       !claim_eq(&slot->claim, &orders[i].claim))) {
+			carried[i] = GATE_CARRY_REFUSED;
+		} else {
+			carried[i] = GATE_CARRIED;
 			order_accept(gate, epoch, &orders[i]);
+		}
 	}
 	return OUT_DONE;
 }

@@ -166,8 +166,8 @@ static bool batch_guard_passes(const struct sale *sale, struct gate_ref ref,
 	    sale->state == SALE_STATE_REBUILD)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (orders[i].unit < 1 || orders[i].unit > sale->stock ||
-		    orders[i].slot < 1 || orders[i].slot > sale->per_customer)
+		if (orders[i].unit > sale->stock ||
+		    orders[i].slot > sale->per_customer)
 			return false;
 	return true;
 }
@@ -182,18 +182,38 @@ static bool is_refused(
 }
 
 /* With a row that is there, or with one before it in the batch. */
-static bool batch_clashes(
-    const struct mem_ledger *ledger, const struct order *orders, size_t n)
+static bool row_clashes(
+    const struct mem_ledger *ledger, const struct order *orders, size_t i)
+{
+	for (size_t k = 0; k < ledger->nrows; k++)
+		if (clashes(&ledger->rows[k], &orders[i]))
+			return true;
+	for (size_t k = 0; k < i; k++)
+		if (clashes(&orders[k], &orders[i]))
+			return true;
+	return false;
+}
+
+/* Row after row, as they are inserted: the first one that is not taken tells what
+ * becomes of the batch. */
+static enum ledger_record batch_try(const struct mem_ledger *ledger,
+    const struct order *orders, size_t n, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < ledger->nrows; k++)
-			if (clashes(&ledger->rows[k], &orders[i]))
-				return true;
-		for (size_t k = 0; k < i; k++)
-			if (clashes(&orders[k], &orders[i]))
-				return true;
+		if (is_refused(ledger, &orders[i].claim)) {
+			err_set(err, 4025, "the test refuses row %zu", i);
+			return LEDGER_REFUSED;
+		}
+		/* The CHECK of the table: the guard knows upper bounds only. */
+		if (orders[i].unit < 1 || orders[i].slot < 1 ||
+		    orders[i].customer.n == 0) {
+			err_set(err, 4025, "row %zu is no order", i);
+			return LEDGER_REFUSED;
+		}
+		if (row_clashes(ledger, orders, i))
+			return LEDGER_CLASH;
 	}
-	return false;
+	return LEDGER_RECORDED;
 }
 
 static enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
@@ -207,39 +227,37 @@ static enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
 	*out = LEDGER_FENCED;
 	if (!batch_guard_passes(sale_of(ledger, ref.sale), ref, orders, n))
 		return OUT_DONE;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		BUG_ON(orders[i].created.us == 0);
-		if (is_refused(ledger, &orders[i].claim)) {
-			err_set(err, 4025, "the test refuses row %zu", i);
-			*out = LEDGER_REFUSED;
-			return OUT_DONE;
-		}
-	}
-	*out = LEDGER_CLASH;
-	if (batch_clashes(ledger, orders, n))
-		return OUT_DONE;
-	for (size_t i = 0; i < n; i++) {
+	*out = batch_try(ledger, orders, n, err);
+	for (size_t i = 0; i < n && *out == LEDGER_RECORDED; i++) {
 		struct order row = orders[i];
 
 		row.epoch = ref.epoch;
 		mem_ledger_put_row(ledger, &row);
 	}
-	*out = LEDGER_RECORDED;
 	return OUT_DONE;
 }
 
-static enum outcome ledger_void_claims(void *ctx, const struct order *claims,
-    size_t n, int64_t deadline_ns, struct err *err)
+static bool is_at(struct mem_ledger *ledger, struct gate_ref ref)
+{
+	const struct sale *sale = sale_of(ledger, ref.sale);
+
+	return sale != NULL && sale->epoch == ref.epoch;
+}
+
+static enum outcome ledger_void_claims(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct mem_ledger *ledger = ctx;
 
 	(void)deadline_ns;
 	(void)err;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && is_at(ledger, ref); i++) {
 		struct order row = {
 		    .claim = claims[i].claim,
-		    .sale = claims[i].sale,
-		    .epoch = claims[i].epoch,
+		    .sale = ref.sale,
+		    .epoch = ref.epoch,
 		    .status = ORDER_VOID,
 		    .customer = claims[i].customer,
 		    .created = ledger_now(ledger),
@@ -266,14 +284,18 @@ static bool letter_is_there(
 	return false;
 }
 
-static enum outcome ledger_bury(void *ctx, const struct dead_letter *letter,
-    int64_t deadline_ns, struct err *err)
+static enum outcome ledger_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
 {
 	struct mem_ledger *ledger = ctx;
 
+	if (!is_at(ledger, ref)) {
+		err_set(err, 0, "epoch %u is over", ref.epoch);
+		return OUT_NOT_DONE;
+	}
 	if (!claim_is_none(&letter->order.claim))
 		(void)ledger_void_claims(
-		    ctx, &letter->order, 1, deadline_ns, err);
+		    ctx, ref, &letter->order, 1, deadline_ns, err);
 	if (letter_is_there(ledger, letter))
 		return OUT_DONE;
 	BUG_ON(ledger->nletters == ARRAY_LEN(ledger->letters));

@@ -62,11 +62,25 @@ enum gate_trouble gate_trouble_of(
  * syncs before it answers.  That took 17 ms a page on two cores with a load of 20;
  * a bound that is too small is worse than one that is too large, for each attempt
  * begins anew. */
-int64_t mend_bound_ms(uint32_t stock, uint64_t waiting)
+#define PER_WAITING_US 500
+/* What a gate that has lost its meta still has is looked for in every epoch, and
+ * then the old keys go: two calls each. */
+#define PER_EPOCH_US 2000
+
+int64_t mend_bound_ms(const struct sale *sale, const struct gate_gauge *gauge)
 {
-	if (waiting > stock)
-		waiting = stock;
-	return 3000 + stock / 20 + (int64_t)waiting / 2;
+	uint64_t waiting = gauge->waiting, epochs = 0;
+
+	if (!gauge->known) {
+		waiting = sale->mode == SALE_MODE_DIRECT ? 0 : sale->stock;
+		epochs = sale->epoch;
+	}
+	/* What a stranger has written into the stream is no order. */
+	if (waiting > sale->stock)
+		waiting = sale->stock;
+	return 3000 + sale->stock / 20 +
+	       (int64_t)(waiting * PER_WAITING_US + epochs * PER_EPOCH_US) /
+		   1000;
 }
 
 static int64_t now_ns(const struct mender *mender)
@@ -185,8 +199,7 @@ enum outcome sale_mend(const struct mender *mender, struct sale_id id,
 	if (result->trouble == GATE_WELL && audited != 0 &&
 	    audited == sale.epoch && sale.state != SALE_STATE_CLOSED)
 		result->trouble = GATE_MISCOUNTED;
-	memory->bound_ms =
-	    mend_bound_ms(sale.stock, gauge.known ? gauge.waiting : 0);
+	memory->bound_ms = mend_bound_ms(&sale, &gauge);
 	if (result->trouble == GATE_WELL ||
 	    !is_due(memory, &sale, result->trouble, now_ns(mender)))
 		return OUT_DONE;

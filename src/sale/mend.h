@@ -32,11 +32,11 @@ const char *gate_trouble_name(enum gate_trouble trouble);
 enum gate_trouble gate_trouble_of(
     const struct sale *sale, const struct gate_gauge *gauge);
 
-/* How long one rebuild may take, with so many accepted orders to carry over; after
- * that long without a result, whoever is at it is taken for dead.  A paused sale
+/* How long one rebuild of this gate may take, with what waits there to be carried
+ * over, or may wait if that cannot be told; after that long without a result, whoever is at it is taken for dead.  A paused sale
  * does not show that somebody is at it: there a gate that is lost, or of another
  * epoch, is left alone for as long. */
-int64_t mend_bound_ms(uint32_t stock, uint64_t waiting);
+int64_t mend_bound_ms(const struct sale *sale, const struct gate_gauge *gauge);
 
 /* Of one sale, by one keeper.  Zero at first. */
 struct mend_memory {

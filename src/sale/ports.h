@@ -185,13 +185,23 @@ struct gate_settled {
 	enum gate_fate fate;
 };
 
+/* What became of an order that was to be carried over. */
+enum gate_carried {
+	GATE_CARRIED,
+	GATE_CARRY_REFUSED, /* its slot is another claim's by now */
+	/* Its claim was carried before, by another entry: the shopper has what
+	 * he was told of.  This one is nobody's. */
+	GATE_CARRY_THERE,
+	GATE_CARRY_COUNT
+};
+
 /* What a rebuild has put into a new epoch. */
 struct gate_seeded {
 	uint32_t units; /* numbered units, sold ones included */
 	uint32_t limit;
 	uint64_t free; /* units given to seed() */
 	uint64_t owners; /* orders given to own() */
-	/* Entries given to carry() and not refused; each has a slot, too. */
+	/* Orders that were GATE_CARRIED; each has a slot, too. */
 	uint64_t waiting;
 };
 
@@ -269,13 +279,14 @@ struct gate_port {
 	    int64_t deadline_ns, struct err *err);
 	/*
 	 * For a rebuild: accepted orders of an older epoch go into the stream
-	 * of `ref`, which is not published yet, with their record and slot.
-	 * refused[i]: its slot is another claim's by now, or the claim is there
-	 * already; nothing was written of it.
+	 * of `ref`, which is not published yet, with their record and slot, one
+	 * after the other.  One of unit 0 is only asked about: REFUSED, or
+	 * THERE when its claim has been carried; of that one nothing but the
+	 * claim is used.
 	 */
 	enum outcome (*carry)(void *ctx, struct gate_ref ref,
 	    const struct order *orders, size_t n /* <= SETTLE_BATCH */,
-	    int64_t deadline_ns, bool *refused, struct err *err);
+	    int64_t deadline_ns, enum gate_carried *carried, struct err *err);
 	/*
 	 * confirm, release, heal and rekey are about leases: to a claim whose
 	 * order was accepted they do nothing, its settler does.  (rekey to such
@@ -297,7 +308,7 @@ struct gate_port {
 	/*
 	 * The unit of `claim` is already sold to `owner` (the gate forgot):
 	 * drops that unit's lease and the claim's slot, and writes the owner's
-	 * slot back, in one step.
+	 * slot back, in one step.  Noted as forgotten if any of it was needed.
 	 */
 	enum outcome (*heal)(void *ctx, struct gate_ref ref,
 	    const struct claim_id *claim, const struct customer *who,
@@ -431,19 +442,28 @@ struct ledger_port {
 	    const struct order *orders, size_t n, int64_t deadline_ns,
 	    enum ledger_record *out, struct err *err);
 	/*
+	 * These two take a claim's future away, and `ref` is the generation
+	 * that the caller acts for: when the ledger has another epoch by now,
+	 * nothing is written.  Else somebody who slept through a rebuild could
+	 * void what was carried over it, or accepted behind it.  Any state.
+	 *
 	 * A void row for the letter's claim, unless it has a row or is none,
 	 * and the letter itself, in one transaction.  A second time (the same
-	 * sale, epoch and entry) does nothing.  Does not tell what the claim's
-	 * row is: find() does.
+	 * sale, epoch and entry of the letter) does nothing.  DONE: the letter
+	 * is there for good; what the claim's row is, find() tells.  NOT_DONE
+	 * when the epoch is another.
 	 */
-	enum outcome (*bury)(void *ctx, const struct dead_letter *letter,
-	    int64_t deadline_ns, struct err *err);
+	enum outcome (*bury)(void *ctx, struct gate_ref ref,
+	    const struct dead_letter *letter, int64_t deadline_ns,
+	    struct err *err);
 	/*
-	 * A void row for each claim that has no row yet (claim, sale, epoch and
-	 * customer are used).  Does not tell who won: find() does.  At most 100.
+	 * A void row for each claim that has no row yet (claim and customer are
+	 * used; sale and epoch are those of `ref`).  Does not tell who won, nor
+	 * whether the epoch was another: find() does.  At most 100.
 	 */
-	enum outcome (*void_claims)(void *ctx, const struct order *claims,
-	    size_t n, int64_t deadline_ns, struct err *err);
+	enum outcome (*void_claims)(void *ctx, struct gate_ref ref,
+	    const struct order *claims, size_t n, int64_t deadline_ns,
+	    struct err *err);
 	/*
 	 * The next three are asked for the sake of an answer: a row that they
 	 * give out is there for good, whatever becomes of the server; where

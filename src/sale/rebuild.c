@@ -114,41 +114,33 @@ static enum outcome gate_publish(struct rebuilding *r)
 }
 
 /*
- * Epochs that are looked at, counted back from the new one: more than that many
- * rebuilders in a row have hardly died, and if so, the next rebuild looks as far
- * back again.
+ * What was published before may be one that nobody opened, and behind it the one
+ * before that: so many are cleared away behind the one that is read.  What more of
+ * them there are is lost memory, and nothing else.
  */
-#define LOOK_BACK 8
-
-static uint32_t look_back(const struct rebuilding *r)
-{
-	return r->ref.epoch > LOOK_BACK ? r->ref.epoch - LOOK_BACK : 1;
-}
+#define CLEAR_BACK 8
 
 /*
  * Nobody reads the old keys any more: of what was published before, and of what
- * rebuilders that died on the way have left.  Bounded, and no loss when it
- * fails.
+ * rebuilders that died on the way have left.  No loss when it fails.
  */
 static void old_discard(struct rebuilding *r)
 {
 	struct err ignored = ERR_INIT;
-	uint32_t from = look_back(r);
+	uint32_t epoch = r->first > CLEAR_BACK ? r->first - CLEAR_BACK : 1;
 
-	/* What was published before may be one that nobody opened, and behind
-	 * it the one before that. */
-	for (uint32_t epoch = r->first < from ? r->first : from;
-	     epoch < r->ref.epoch; epoch++)
-		if ((epoch >= r->first && epoch <= r->last) || epoch >= from)
-			(void)r->gate->discard(r->gate->ctx,
-			    (struct gate_ref){r->ref.sale, epoch},
-			    r->deadline_ns, &ignored);
+	for (; epoch < r->ref.epoch; epoch++)
+		(void)r->gate->discard(r->gate->ctx,
+		    (struct gate_ref){r->ref.sale, epoch}, r->deadline_ns,
+		    &ignored);
 }
 
 /*
  * Orders are accepted under a published epoch only: what waits is in the last of
  * those, and every half-made one after it has but copies.  A gate that has lost
- * its meta may still have its stream, of an epoch that nobody can tell.
+ * its meta may still have its stream, of an epoch that nobody can tell: any number
+ * of rebuilders may have died since.  So all are looked through then, from the
+ * first; mend_bound_ms() has the time for it.
  */
 static enum outcome old_find(struct rebuilding *r, const struct sale *seen)
 {
@@ -158,7 +150,7 @@ static enum outcome old_find(struct rebuilding *r, const struct sale *seen)
 
 	if (out != OUT_DONE)
 		return out;
-	r->first = look_back(r);
+	r->first = 1;
 	r->last = seen->epoch;
 	if (gauge.known && gauge.epoch >= 1 && gauge.epoch <= seen->epoch)
 		r->first = r->last = gauge.epoch;

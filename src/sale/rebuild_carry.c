@@ -14,30 +14,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What has a unit: nobody, a sold row, or the claim whose first bytes these are.
- * Four bytes tell a second entry of the same claim from another's. */
-#define HOME_FREE 0u
-#define HOME_SOLD 1u
-
-static uint32_t home_of(const struct claim_id *claim)
-{
-	uint32_t home;
-
-	memcpy(&home, claim->b, sizeof(home));
-	return home > HOME_SOLD ? home : home + 2;
-}
+/* What has a unit. */
+enum home {
+	HOME_FREE,
+	HOME_SOLD,
+	HOME_CARRIED
+};
 
 static enum outcome page_read(
     struct rebuilding *r, struct carry_page *page, struct gate_entry_id after)
 {
-	page->ncarried = page->nvoided = 0;
+	page->nvoided = 0;
 	return r->gate->queue_scan(r->gate->ctx, page->ref, after, SETTLE_BATCH,
 	    r->deadline_ns, page->entry, &page->n, r->err);
 }
 
-/* As a settler would have done: void, and a letter for the operator. */
-static enum outcome flaw_bury(
-    struct rebuilding *r, const struct carry_page *page, size_t i)
+/* As a settler would have done: void, and a letter for the operator; or only the
+ * letter, for an entry beside which its claim has been carried. */
+static enum outcome flaw_bury(struct rebuilding *r,
+    const struct carry_page *page, size_t i, bool with_claim)
 {
 	struct dead_letter letter = {
 	    .order = page->entry[i].order, .entry = page->entry[i].id};
@@ -45,37 +40,27 @@ static enum outcome flaw_bury(
 
 	letter.order.sale = page->ref.sale;
 	letter.order.epoch = page->ref.epoch;
+	if (!with_claim)
+		letter.order.claim = (struct claim_id){{0}};
 	snprintf(
 	    letter.reason, sizeof(letter.reason), "%s", page->entry[i].flaw);
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
 		out = r->ledger->bury(
-		    r->ledger->ctx, &letter, r->deadline_ns, r->err);
+		    r->ledger->ctx, r->ref, &letter, r->deadline_ns, r->err);
 	if (out == OUT_DONE)
 		r->result->voided++;
 	return out;
 }
 
-static void entry_sift(
-    struct rebuilding *r, struct carry_page *page, const struct order *order)
-{
-	uint32_t home = home_of(&order->claim);
+/* ---- a page -------------------------------------------------------------------------- */
 
-	if (order->unit >= 1 && order->unit <= r->sale.stock &&
-	    order->slot >= 1 && order->slot <= r->sale.per_customer) {
-		/* The copy that a rebuilder has left who died. */
-		if (r->home[order->unit] == home)
-			return;
-		if (r->home[order->unit] == HOME_FREE) {
-			r->home[order->unit] = home;
-			page->carried[page->ncarried++] = *order;
-			return;
-		}
-	}
-	page->voided[page->nvoided++] = *order;
+static bool is_flawed(const struct gate_entry *entry)
+{
+	return entry->flaw[0] != '\0';
 }
 
-/* What has its row is decided already: an older copy of Redis came back, or its
- * settler died before it told the gate. */
+/* What has its row is over: an older copy of Redis came back, or its settler died
+ * before it told the gate.  A flaw without a claim is nobody's. */
 static enum outcome page_sift(struct rebuilding *r, struct carry_page *page)
 {
 	struct claim_id claims[SETTLE_BATCH];
@@ -88,40 +73,141 @@ static enum outcome page_sift(struct rebuilding *r, struct carry_page *page)
 	out = r->ledger->find(r->ledger->ctx, claims, page->n, r->deadline_ns,
 	    rows, &found, r->err);
 	for (size_t i = 0; i < page->n && out == OUT_DONE; i++) {
-		bool decided = false;
+		bool over = claim_is_none(&claims[i]);
 
-		for (size_t k = 0; k < found && !decided; k++)
-			decided = claim_eq(&rows[k].claim, &claims[i]);
-		if (page->entry[i].flaw[0] != '\0')
-			out = flaw_bury(r, page, i);
-		else if (!decided)
-			entry_sift(r, page, &page->entry[i].order);
+		for (size_t k = 0; k < found && !over; k++)
+			over = claim_eq(&rows[k].claim, &claims[i]);
+		page->open[i] = !over;
+		if (over && is_flawed(&page->entry[i]))
+			out = flaw_bury(r, page, i, true);
 	}
 	return out;
 }
 
-/* Not idempotent, like seed(): an unknown outcome ends this epoch's rebuild. */
-static enum outcome page_carry(struct rebuilding *r, struct carry_page *page)
+static bool can_go_over(
+    const struct rebuilding *r, const struct gate_entry *entry)
 {
-	bool refused[SETTLE_BATCH] = {false};
+	const struct order *order = &entry->order;
+
+	return !is_flawed(entry) && order->unit >= 1 &&
+	       order->unit <= r->sale.stock && order->slot >= 1 &&
+	       order->slot <= r->sale.per_customer &&
+	       r->home[order->unit] == HOME_FREE;
+}
+
+/* What can go over, each with a unit of its own; then the rest: is their claim
+ * there, by another entry? */
+static void page_lay_out(struct rebuilding *r, struct carry_page *page)
+{
+	page->norders = 0;
+	for (size_t i = 0; i < page->n; i++) {
+		page->goes[i] =
+		    page->open[i] && can_go_over(r, &page->entry[i]);
+		if (!page->goes[i])
+			continue;
+		r->home[page->entry[i].order.unit] = HOME_CARRIED;
+		page->of[page->norders] = i;
+		page->order[page->norders++] = page->entry[i].order;
+	}
+	for (size_t i = 0; i < page->n; i++)
+		if (page->open[i] && !page->goes[i]) {
+			page->of[page->norders] = i;
+			page->order[page->norders] = page->entry[i].order;
+			page->order[page->norders++].unit = 0;
+		}
+}
+
+/*
+ * A claim that is there has its order, by an earlier entry: to void it for this
+ * one's sake would take that away.  What cannot go over stays open: the unit that
+ * it waits for may become free yet.  *freed when one did.
+ */
+static enum outcome entry_answered(struct rebuilding *r,
+    struct carry_page *page, size_t i, enum gate_carried carried, bool *freed)
+{
+	const struct gate_entry *entry = &page->entry[i];
+
+	if (carried == GATE_CARRY_REFUSED && !page->goes[i])
+		return OUT_DONE;
+	page->open[i] = false;
+	if (carried == GATE_CARRIED) {
+		r->result->waiting++;
+		return OUT_DONE;
+	}
+	if (page->goes[i]) {
+		r->home[entry->order.unit] = HOME_FREE;
+		*freed = true;
+	}
+	if (carried == GATE_CARRY_REFUSED)
+		page->voided[page->nvoided++] = entry->order;
+	return is_flawed(entry) ? flaw_bury(r, page, i, false) : OUT_DONE;
+}
+
+/* Not idempotent, like seed(): an unknown outcome ends this epoch's rebuild. */
+static enum outcome page_carry(
+    struct rebuilding *r, struct carry_page *page, bool *freed)
+{
+	enum gate_carried carried[SETTLE_BATCH];
 	enum outcome out;
 
-	if (page->ncarried == 0)
+	*freed = false;
+	page_lay_out(r, page);
+	if (page->norders == 0)
 		return OUT_DONE;
-	out = r->gate->carry(r->gate->ctx, r->ref, page->carried,
-	    page->ncarried, r->deadline_ns, refused, r->err);
-	if (out != OUT_DONE)
-		return out;
-	for (size_t i = 0; i < page->ncarried; i++) {
-		if (!refused[i]) {
-			r->result->waiting++;
-			continue;
-		}
-		r->home[page->carried[i].unit] = HOME_FREE;
-		page->voided[page->nvoided++] = page->carried[i];
-	}
+	out = r->gate->carry(r->gate->ctx, r->ref, page->order, page->norders,
+	    r->deadline_ns, carried, r->err);
+	for (size_t k = 0; k < page->norders && out == OUT_DONE; k++)
+		out = entry_answered(r, page, page->of[k], carried[k], freed);
 	FAILPOINT(rebuild_mid_carry);
-	return OUT_DONE;
+	return out;
+}
+
+/* Nothing is left that these could have. */
+static enum outcome page_give_up(struct rebuilding *r, struct carry_page *page)
+{
+	enum outcome out = OUT_DONE;
+
+	for (size_t i = 0; i < page->n && out == OUT_DONE; i++) {
+		if (!page->open[i])
+			continue;
+		if (is_flawed(&page->entry[i]))
+			out = flaw_bury(r, page, i, true);
+		else
+			page->voided[page->nvoided++] = page->entry[i].order;
+	}
+	return out;
+}
+
+/*
+ * Are they all decided?  If not, the ledger has another epoch by now, and the void
+ * did nothing.  Who then published this one without them would leave them where
+ * the next rebuild does not look any more (the storm found it).
+ */
+static enum outcome voided_read(
+    struct rebuilding *r, const struct carry_page *page)
+{
+	struct claim_id claims[SETTLE_BATCH];
+	struct order rows[SETTLE_BATCH];
+	enum outcome out;
+	size_t found;
+
+	for (size_t i = 0; i < page->nvoided; i++)
+		claims[i] = page->voided[i].claim;
+	out = r->ledger->find(r->ledger->ctx, claims, page->nvoided,
+	    r->deadline_ns, rows, &found, r->err);
+	for (size_t i = 0; i < page->nvoided && out == OUT_DONE; i++) {
+		bool there = false;
+
+		for (size_t k = 0; k < found && !there; k++)
+			there = claim_eq(&rows[k].claim, &claims[i]);
+		if (!there) {
+			err_set(r->err, 0,
+			    "epoch %u is over: somebody else makes the gate",
+			    r->ref.epoch);
+			out = OUT_NOT_DONE;
+		}
+	}
+	return out;
 }
 
 /* Before its unit is seeded: a unit goes back only when its claim is decided. */
@@ -133,11 +219,26 @@ static enum outcome page_void(
 	if (page->nvoided == 0)
 		return OUT_DONE;
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
-		out = r->ledger->void_claims(r->ledger->ctx, page->voided,
-		    page->nvoided, r->deadline_ns, r->err);
+		out = r->ledger->void_claims(r->ledger->ctx, r->ref,
+		    page->voided, page->nvoided, r->deadline_ns, r->err);
+	if (out == OUT_DONE)
+		out = voided_read(r, page);
 	if (out == OUT_DONE)
 		r->result->voided += (uint32_t)page->nvoided;
 	return out;
+}
+
+static enum outcome page_move(struct rebuilding *r, struct carry_page *page)
+{
+	bool freed = true;
+	enum outcome out = page_sift(r, page);
+
+	/* Each round ends one entry at least. */
+	while (out == OUT_DONE && freed)
+		out = page_carry(r, page, &freed);
+	if (out == OUT_DONE)
+		out = page_give_up(r, page);
+	return out == OUT_DONE ? page_void(r, page) : out;
 }
 
 static enum outcome stream_carry(struct rebuilding *r, struct carry_page *page)
@@ -150,11 +251,7 @@ static enum outcome stream_carry(struct rebuilding *r, struct carry_page *page)
 		if (out != OUT_DONE || page->n == 0)
 			return out;
 		after = page->entry[page->n - 1].id;
-		out = page_sift(r, page);
-		if (out == OUT_DONE)
-			out = page_carry(r, page);
-		if (out == OUT_DONE)
-			out = page_void(r, page);
+		out = page_move(r, page);
 	} while (out == OUT_DONE);
 	return out;
 }
@@ -165,8 +262,8 @@ enum outcome carry_all(struct rebuilding *r)
 
 	if (r->home == NULL)
 		return OUT_DONE;
-	for (uint32_t epoch = r->first; epoch <= r->last && out == OUT_DONE;
-	     epoch++) {
+	for (uint32_t epoch = r->first_waiting;
+	     epoch <= r->last && out == OUT_DONE; epoch++) {
 		r->page.ref = (struct gate_ref){r->ref.sale, epoch};
 		out = stream_carry(r, &r->page);
 	}
@@ -183,10 +280,12 @@ enum outcome carry_begin(struct rebuilding *r)
 	if (MUTANT(carry_none))
 		return OUT_DONE;
 	for (uint32_t epoch = r->first;
-	     epoch <= r->last && out == OUT_DONE && n == 0; epoch++)
+	     epoch <= r->last && out == OUT_DONE && n == 0; epoch++) {
+		r->first_waiting = epoch;
 		out = r->gate->queue_scan(r->gate->ctx,
 		    (struct gate_ref){r->ref.sale, epoch}, first, 1,
 		    r->deadline_ns, &entry, &n, r->err);
+	}
 	if (out != OUT_DONE || n == 0)
 		return out;
 	r->home = calloc(r->sale.stock + 1, sizeof(r->home[0]));

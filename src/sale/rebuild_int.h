@@ -15,8 +15,12 @@ struct carry_page {
 	struct gate_ref ref;
 	struct gate_entry entry[SETTLE_BATCH];
 	size_t n;
-	struct order carried[SETTLE_BATCH];
-	size_t ncarried;
+	bool open[SETTLE_BATCH]; /* of the entries: not decided yet */
+	bool goes[SETTLE_BATCH]; /* it has a unit to go over with */
+	/* For carry(), and the entry of each. */
+	struct order order[SETTLE_BATCH];
+	size_t of[SETTLE_BATCH];
+	size_t norders;
 	struct order voided[SETTLE_BATCH];
 	size_t nvoided;
 };
@@ -29,11 +33,12 @@ struct rebuilding {
 	struct gate_ref ref; /* the new epoch */
 	/* Orders may wait in first..last. */
 	uint32_t first, last;
+	uint32_t first_waiting; /* nothing waits in those before it */
 	/*
 	 * [stock + 1]: what has the unit, see rebuild_carry.c.  NULL when no
 	 * order waits: a sale of mode direct needs no memory for its rebuild.
 	 */
-	uint32_t *home;
+	uint8_t *home;
 	int64_t deadline_ns;
 	rebuild_progress_fn *progress;
 	void *progress_ctx;

@@ -108,8 +108,8 @@ static enum outcome void_make(struct settling *s, struct item *item)
 	enum outcome out = OUT_UNKNOWN;
 
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
-		out = ledger->void_claims(
-		    ledger->ctx, &item->entry.order, 1, s->deadline_ns, s->err);
+		out = ledger->void_claims(ledger->ctx, s->ref,
+		    &item->entry.order, 1, s->deadline_ns, s->err);
 	return out == OUT_DONE ? row_read(s, item) : out;
 }
 
@@ -123,22 +123,27 @@ enum outcome settle_bury(
 	    .entry = item->entry.id,
 	    .deliveries = item->entry.deliveries};
 	enum outcome out = OUT_UNKNOWN;
+	struct sale sale;
 
 	letter.order.sale = s->ref.sale;
 	letter.order.epoch = s->ref.epoch;
 	snprintf(letter.reason, sizeof(letter.reason), "%.*s",
 	    DEAD_REASON_MAX - 1, reason);
 	for (int tries = 0; tries < 2 && out == OUT_UNKNOWN; tries++)
-		out =
-		    ledger->bury(ledger->ctx, &letter, s->deadline_ns, s->err);
+		out = ledger->bury(
+		    ledger->ctx, s->ref, &letter, s->deadline_ns, s->err);
+	if (out == OUT_NOT_DONE && settle_fence_read(s, &sale) == OUT_DONE &&
+	    s->stale)
+		return OUT_DONE;
 	if (out != OUT_DONE)
 		return out;
 	item->buried = true;
-	out = row_read(s, item);
 	/* Not even its claim could be read. */
-	if (out == OUT_DONE && !item->decided)
+	if (claim_is_none(&letter.order.claim)) {
 		decide_void(s, item, GATE_FATE_VOID);
-	return out;
+		return OUT_DONE;
+	}
+	return row_read(s, item);
 }
 
 enum outcome settle_fence_read(struct settling *s, struct sale *sale)

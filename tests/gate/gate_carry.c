@@ -45,11 +45,18 @@ END_TEST
 
 /* ---- carrying ------------------------------------------------------------------ */
 
+static void all_are(
+    const enum gate_carried *got, size_t n, enum gate_carried want)
+{
+	for (size_t i = 0; i < n; i++)
+		ck_assert_int_eq(got[i], want);
+}
+
 static enum outcome carry(struct rig *rig, const struct order *orders, size_t n,
-    bool *refused, struct err *err)
+    enum gate_carried *carried, struct err *err)
 {
 	return rig->port.carry(
-	    rig->port.ctx, next, orders, n, SOON, refused, err);
+	    rig->port.ctx, next, orders, n, SOON, carried, err);
 }
 
 static enum outcome publish(
@@ -78,7 +85,7 @@ START_TEST(test_carried_over)
 	struct customer who = rig_who("c2");
 	struct order draft = queue_draft(2);
 	struct gate_ticket ticket;
-	bool refused[8] = {true, true, true};
+	enum gate_carried got[8] = {9, 9, 9};
 	bool known;
 	size_t n;
 	struct err err = ERR_INIT;
@@ -88,12 +95,12 @@ START_TEST(test_carried_over)
 	rig_sale(&rig, ref, 4, 1);
 	queue_accept(&rig, 3);
 	ck_assert_uint_eq(scanned(&rig, orders), 3);
-	ASSERT_OUT(carry(&rig, orders, 0, refused, &err), OUT_DONE);
-	ASSERT_OUT(carry(&rig, orders, 3, refused, &err), OUT_DONE);
-	ck_assert(!refused[0] && !refused[1] && !refused[2]);
+	ASSERT_OUT(carry(&rig, orders, 0, got, &err), OUT_DONE);
+	ASSERT_OUT(carry(&rig, orders, 3, got, &err), OUT_DONE);
+	all_are(got, 3, GATE_CARRIED);
 	/* Nothing is there twice. */
-	ASSERT_OUT(carry(&rig, orders, 3, refused, &err), OUT_DONE);
-	ck_assert(refused[0] && refused[1] && refused[2]);
+	ASSERT_OUT(carry(&rig, orders, 3, got, &err), OUT_DONE);
+	all_are(got, 3, GATE_CARRY_THERE);
 	ASSERT_OUT(
 	    rig.port.seed(rig.port.ctx, next, units, 1, SOON, &err), OUT_DONE);
 	/* Nobody sees them before. */
@@ -198,7 +205,8 @@ END_TEST
 START_TEST(test_refused_slots)
 {
 	struct order orders[8], owner = sold("c2", 77, 1);
-	bool refused[8] = {false};
+	struct order asked[2] = {{.unit = 0}};
+	enum gate_carried got[8];
 	struct err err = ERR_INIT;
 	struct rig rig;
 
@@ -211,12 +219,25 @@ START_TEST(test_refused_slots)
 	orders[4] = orders[2];
 	ASSERT_OUT(
 	    rig.port.own(rig.port.ctx, next, &owner, 1, SOON, &err), OUT_DONE);
-	ASSERT_OUT(carry(&rig, orders, 5, refused, &err), OUT_DONE);
-	ck_assert(!refused[0] && refused[1] && !refused[2] && refused[3]);
+	ASSERT_OUT(carry(&rig, orders, 5, got, &err), OUT_DONE);
+	ck_assert_int_eq(got[0], GATE_CARRIED);
+	ck_assert_int_eq(got[1], GATE_CARRY_REFUSED);
+	ck_assert_int_eq(got[2], GATE_CARRIED);
+	ck_assert_int_eq(got[3], GATE_CARRY_REFUSED);
 	/* A copy of one in the same call is none that is there. */
-	ck_assert(refused[4]);
-	ASSERT_OUT(carry(&rig, &orders[3], 1, refused, &err), OUT_DONE);
-	ck_assert(refused[0]);
+	ck_assert_int_eq(got[4], GATE_CARRY_THERE);
+	ASSERT_OUT(carry(&rig, &orders[3], 1, got, &err), OUT_DONE);
+	ck_assert_int_eq(got[0], GATE_CARRY_REFUSED);
+	/* On another unit, and in another slot, it is there as well. */
+	orders[2].unit = orders[2].slot = 9;
+	ASSERT_OUT(carry(&rig, &orders[2], 1, got, &err), OUT_DONE);
+	ck_assert_int_eq(got[0], GATE_CARRY_THERE);
+	/* Only asked, nothing comes of it. */
+	asked[0].claim = orders[2].claim;
+	asked[1].claim = orders[3].claim;
+	ASSERT_OUT(carry(&rig, asked, 2, got, &err), OUT_DONE);
+	ck_assert_int_eq(got[0], GATE_CARRY_THERE);
+	ck_assert_int_eq(got[1], GATE_CARRY_REFUSED);
 	ck_assert_int_eq(rig_do(&rig, "XLEN {fg:5}:2:queue"), 2);
 	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:2:slot"), 3);
 	ASSERT_OUT(
@@ -231,7 +252,7 @@ START_TEST(test_what_was_lost_is_not_published)
 	static const char *const lost[] = {
 	    "DEL {fg:5}:2:queue", "DEL {fg:5}:2:rec", "DEL {fg:5}:2:slot"};
 	struct order orders[8];
-	bool refused[8];
+	enum gate_carried got[8];
 	struct err err = ERR_INIT;
 	struct rig rig;
 
@@ -239,7 +260,7 @@ START_TEST(test_what_was_lost_is_not_published)
 	rig_sale(&rig, ref, 2, 1);
 	queue_accept(&rig, 2);
 	ck_assert_uint_eq(scanned(&rig, orders), 2);
-	ASSERT_OUT(carry(&rig, orders, 2, refused, &err), OUT_DONE);
+	ASSERT_OUT(carry(&rig, orders, 2, got, &err), OUT_DONE);
 	ASSERT_OUT(publish(&rig, (struct gate_seeded){2, 1, 0, 0, 1}, &err),
 	    OUT_NOT_DONE);
 	rig_do(&rig, lost[_i]);
@@ -254,7 +275,7 @@ END_TEST
 START_TEST(test_a_gate_in_use_is_not_carried_into)
 {
 	struct order order = queue_draft(1);
-	bool refused[1];
+	enum gate_carried got[1];
 	struct err err = ERR_INIT;
 	struct rig rig;
 
@@ -263,7 +284,7 @@ START_TEST(test_a_gate_in_use_is_not_carried_into)
 	order.customer = rig_who("ann");
 	rig_open(&rig);
 	rig_sale(&rig, next, 2, 1);
-	ASSERT_OUT(carry(&rig, &order, 1, refused, &err), OUT_NOT_DONE);
+	ASSERT_OUT(carry(&rig, &order, 1, got, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("epoch 2 is in use");
 	ck_assert_int_eq(rig_do(&rig, "DBSIZE"), 2);
 	rig_close(&rig);
@@ -364,7 +385,8 @@ START_TEST(test_refused_whole)
 	struct gate_entry entries[SETTLE_BATCH];
 	struct order orders[16];
 	struct gate_ticket ticket;
-	bool refused[8], known;
+	enum gate_carried got[8];
+	bool known;
 	struct err err = ERR_INIT;
 	size_t n;
 	struct rig rig;
@@ -376,7 +398,7 @@ START_TEST(test_refused_whole)
 	rig_do(&rig, row->provoke);
 	ASSERT_OUT(queue_try(&rig, "ann", 9, 0, &ticket, &err), OUT_NOT_DONE);
 	ASSERT_SAYS(row->says);
-	ASSERT_OUT(carry(&rig, orders, 2, refused, &err), OUT_NOT_DONE);
+	ASSERT_OUT(carry(&rig, orders, 2, got, &err), OUT_NOT_DONE);
 	if (row->settles) {
 		ck_assert_uint_eq(queue_pending(&rig, "c1", orders, &known), 1);
 		ck_assert_uint_eq(queue_take(&rig, "s", entries), 2);

@@ -219,7 +219,8 @@ START_TEST(test_smallest_rights_of_accepted_orders)
 	struct gate_ref next = {{5}, 2};
 	struct gate_entry entries[SETTLE_BATCH];
 	struct order orders[16];
-	bool known, refused[1];
+	enum gate_carried carried[1];
+	bool known;
 	char version[32] = "";
 	struct err err = ERR_INIT;
 	struct rig rig;
@@ -236,7 +237,7 @@ START_TEST(test_smallest_rights_of_accepted_orders)
 	queue_accept(&rig, 3);
 	ck_assert_uint_eq(queue_pending(&rig, "c1", orders, &known), 1);
 	ASSERT_OUT(
-	    rig.port.carry(rig.port.ctx, next, orders, 1, SOON, refused, &err),
+	    rig.port.carry(rig.port.ctx, next, orders, 1, SOON, carried, &err),
 	    OUT_DONE);
 	ck_assert_uint_eq(queue_take(&rig, "dead", entries), 3);
 	ck_assert_uint_eq(queue_take_idle(&rig, "heir", 0, entries), 3);

@@ -17,14 +17,15 @@
 
 #define STOCK     8
 #define STEPS     400
-#define SEEDS     8
+#define SEEDS     12
 #define ORDERS    12 /* of four customers, three keys each */
 #define HOUR_MS   (3600 * (int64_t)1000)
 #define CONSUMERS 2
 
 struct twins {
 	struct gate_port port[2]; /* real, in memory */
-	struct gate_ref ref;
+	struct gate_ref ref,
+	    before; /* the gate's, and the one that it replaced */
 	uint64_t random;
 	/* In each consumer's hands, the same at the same place. */
 	struct gate_entry taken[CONSUMERS][2][SETTLE_BATCH];
@@ -149,15 +150,22 @@ static void do_confirm(struct twins *t, unsigned n)
 	}
 }
 
+/* Mostly the gate's epoch; else that of somebody who is late. */
+static struct gate_ref ref_of(struct twins *t)
+{
+	return draw(t, 5) == 0 && t->before.epoch > 0 ? t->before : t->ref;
+}
+
 static void do_release(struct twins *t, unsigned n)
 {
 	struct claim_id claim = rig_id(n * 100 + draw(t, 3));
 	struct customer who = customer_of(n);
+	struct gate_ref of = ref_of(t);
 
 	if (fate_of(&claim) == GATE_FATE_SOLD)
 		return;
 	EACH(i)
-	DONE(t->port[i].release(t->port[i].ctx, t->ref, &claim, &who,
+	DONE(t->port[i].release(t->port[i].ctx, of, &claim, &who,
 	    is_void(&claim) ? GATE_RELEASE_VOID : GATE_RELEASE_ELSEWHERE, SOON,
 	    &t->err));
 }
@@ -168,20 +176,22 @@ static void do_rekey(struct twins *t, unsigned n)
 	struct claim_id from = rig_id(n * 100 + attempt);
 	struct claim_id to = rig_id(n * 100 + attempt + 1);
 	struct customer who = customer_of(n);
+	struct gate_ref of = ref_of(t);
 	struct gate_ticket got[2];
 
 	if (!is_void(&from))
 		return;
 	EACH(i)
 	DONE(t->port[i].rekey(
-	    t->port[i].ctx, t->ref, &from, &to, &who, SOON, &got[i], &t->err));
+	    t->port[i].ctx, of, &from, &to, &who, SOON, &got[i], &t->err));
 	tickets_compare(t, got);
 }
 
-/* The unit of a lease is somebody else's order. */
+/* The unit of a lease is somebody else's order; or was, and it has another by now. */
 static void do_heal(struct twins *t, unsigned n)
 {
 	struct gate_lease leases[100];
+	struct gate_ref of = ref_of(t);
 	struct order owner = {.claim = rig_id(9000 + n),
 	    .sale = t->ref.sale,
 	    .status = ORDER_SOLD,
@@ -194,10 +204,29 @@ static void do_heal(struct twins *t, unsigned n)
 	if (got == 0)
 		return;
 	n %= (unsigned)got;
-	owner.unit = leases[n].unit;
-	EACH(i)
-	DONE(t->port[i].heal(t->port[i].ctx, t->ref, &leases[n].claim,
+	owner.unit = draw(t, 2) == 0 ? leases[n].unit : 1 + draw(t, STOCK);
+	for (unsigned twice = 0; twice < 1 + n % 2; twice++)
+		EACH(i)
+	DONE(t->port[i].heal(t->port[i].ctx, of, &leases[n].claim,
 	    &leases[n].customer, &owner, SOON, &t->err));
+}
+
+/* An owner whom a settler or a worker has read; a second time he is known. */
+static void do_own(struct twins *t, unsigned n)
+{
+	struct order owners[2] = {{.claim = rig_id(8000 + n),
+	    .sale = t->ref.sale,
+	    .status = ORDER_SOLD,
+	    .slot = 2,
+	    .customer = customer_of(n)}};
+	size_t count = 1 + n % 2;
+
+	owners[1] = owners[0];
+	owners[1].customer = customer_of(n + 1);
+	for (unsigned twice = 0; twice < 2; twice++)
+		EACH(i)
+	DONE(t->port[i].own(
+	    t->port[i].ctx, t->ref, owners, count, SOON, &t->err));
 }
 
 static void do_take(struct twins *t, unsigned n)
@@ -221,6 +250,7 @@ static void do_settle(struct twins *t, unsigned n)
 {
 	unsigned who = n % CONSUMERS;
 	size_t ntold = t->ntaken[who];
+	struct gate_ref of = ref_of(t);
 
 	EACH(i)
 	{
@@ -233,7 +263,7 @@ static void do_settle(struct twins *t, unsigned n)
 			    .customer = t->taken[who][i][k].order.customer,
 			    .fate = fate_of(&t->taken[who][i][k].order.claim)};
 		DONE(t->port[i].settled(
-		    t->port[i].ctx, t->ref, told, ntold, SOON, &t->err));
+		    t->port[i].ctx, of, told, ntold, SOON, &t->err));
 	}
 }
 
@@ -299,7 +329,8 @@ static void do_rebuild(struct twins *t, unsigned n)
 	struct gate_seeded seeded = {.units = STOCK, .limit = 2};
 	struct gate_entry entries[2][SETTLE_BATCH];
 	struct order orders[SETTLE_BATCH];
-	bool refused[2][SETTLE_BATCH], has[STOCK + 1] = {false};
+	enum gate_carried got_over[2][SETTLE_BATCH];
+	bool has[STOCK + 1] = {false};
 	uint32_t units[STOCK];
 	size_t got[2];
 
@@ -319,11 +350,21 @@ static void do_rebuild(struct twins *t, unsigned n)
 	}
 	EACH(i)
 	DONE(t->port[i].carry(
-	    t->port[i].ctx, made, orders, got[0], SOON, refused[i], &t->err));
+	    t->port[i].ctx, made, orders, got[0], SOON, got_over[i], &t->err));
 	for (size_t k = 0; k < got[0]; k++) {
-		SAME(refused[0][k], refused[1][k]);
-		seeded.waiting += !refused[0][k];
+		SAME(got_over[0][k], got_over[1][k]);
+		seeded.waiting += got_over[0][k] == GATE_CARRIED;
 	}
+	/* Asked about: some are there, one never was. */
+	for (size_t k = 0; k < got[0]; k++)
+		orders[k] = (struct order){.claim = orders[k].claim};
+	if (got[0] > 0)
+		orders[0].claim = rig_id(7777);
+	EACH(i)
+	DONE(t->port[i].carry(
+	    t->port[i].ctx, made, orders, got[0], SOON, got_over[i], &t->err));
+	for (size_t k = 0; k < got[0]; k++)
+		SAME(got_over[0][k], got_over[1][k]);
 	for (uint32_t unit = 1; unit <= STOCK; unit++)
 		if (!has[unit])
 			units[seeded.free++] = unit;
@@ -335,6 +376,7 @@ static void do_rebuild(struct twins *t, unsigned n)
 		    t->port[i].ctx, made, &seeded, SOON, &t->err));
 		DONE(t->port[i].discard(t->port[i].ctx, old, SOON, &t->err));
 	}
+	t->before = old;
 	t->ref = made;
 	memset(t->ntaken, 0, sizeof(t->ntaken));
 }
@@ -349,7 +391,8 @@ static const struct {
     {"confirm", do_confirm, 6},
     {"release", do_release, 6},
     {"rekey", do_rekey, 4},
-    {"heal", do_heal, 2},
+    {"heal", do_heal, 3},
+    {"own", do_own, 2},
     {"take", do_take, 10},
     {"settle", do_settle, 8},
     {"stock", do_stock, 4},
@@ -384,6 +427,8 @@ static void gates_compare(struct twins *t)
 	SAME(gauge[0].terms.opens.us, gauge[1].terms.opens.us);
 	SAME(gauge[0].terms.closes.us, gauge[1].terms.closes.us);
 	SAME(gauge[0].told, gauge[1].told);
+	SAME(gauge[0].forgot, gauge[1].forgot);
+	SAME(gauge[0].dropped, gauge[1].dropped);
 	SAME(n[0], n[1]);
 	for (size_t k = 0; k < n[0]; k++)
 		SAME(units[0][k], units[1][k]);

@@ -129,6 +129,20 @@ START_TEST(test_a_flaw)
 }
 END_TEST
 
+/* As long as a claim, and none: two of them would be one order. */
+START_TEST(test_zeros)
+{
+	redisReply *reply = parsed(entry_wire(0, good[0]));
+	struct gate_entry entry;
+
+	memset(reply->element[1]->element[1]->str, 0, CLAIM_BYTES);
+	ck_assert(gate_entry_read(reply, &entry));
+	ck_assert_str_eq(entry.flaw, "claim: damaged");
+	ck_assert(claim_is_none(&entry.order.claim));
+	freeReplyObject(reply);
+}
+END_TEST
+
 /* Odd numbers of words, values that are no text: entries all the same. */
 START_TEST(test_junk)
 {
@@ -246,38 +260,43 @@ START_TEST(test_taken)
 }
 END_TEST
 
-START_TEST(test_refused)
+START_TEST(test_carried)
 {
 	static const char *const bad[] = {
 	    "*2\r\n$2\r\nOK\r\n:1\r\n",
-	    "*3\r\n$2\r\nOK\r\n:1\r\n:2\r\n",
+	    "*3\r\n$2\r\nOK\r\n:1\r\n:3\r\n",
+	    "*3\r\n$2\r\nOK\r\n:1\r\n:-1\r\n",
 	    "*3\r\n$2\r\nOK\r\n:1\r\n$1\r\n1\r\n",
 	    "*1\r\n$6\r\nNOSALE\r\n",
 	    "*2\r\n$5\r\nEPOCH\r\n:0\r\n",
 	};
-	bool refused[2] = {true, true};
+	enum gate_carried got[3] = {9, 9, 9};
 	uint32_t elsewhere = 77;
 	redisReply *reply;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		reply = parsed(bad[i]);
-		ck_assert(!gate_reply_refused(reply, 2, refused, &elsewhere));
-		ck_assert(refused[0] && refused[1] && elsewhere == 77);
+		ck_assert(!gate_reply_carried(reply, 2, got, &elsewhere));
+		ck_assert(got[0] == 9 && got[1] == 9 && elsewhere == 77);
 		freeReplyObject(reply);
 	}
-	reply = parsed("*3\r\n$2\r\nOK\r\n:0\r\n:1\r\n");
-	ck_assert(gate_reply_refused(reply, 2, refused, &elsewhere));
-	ck_assert(!refused[0] && refused[1] && elsewhere == 0);
+	reply = parsed("*4\r\n$2\r\nOK\r\n:0\r\n:1\r\n:2\r\n");
+	ck_assert(gate_reply_carried(reply, 3, got, &elsewhere));
+	ck_assert_int_eq(got[0], GATE_CARRIED);
+	ck_assert_int_eq(got[1], GATE_CARRY_REFUSED);
+	ck_assert_int_eq(got[2], GATE_CARRY_THERE);
+	ck_assert_uint_eq(elsewhere, 0);
 	freeReplyObject(reply);
 	reply = parsed("*2\r\n$5\r\nEPOCH\r\n:9\r\n");
-	ck_assert(gate_reply_refused(reply, 2, refused, &elsewhere));
+	ck_assert(gate_reply_carried(reply, 2, got, &elsewhere));
 	ck_assert_uint_eq(elsewhere, 9);
 	freeReplyObject(reply);
 }
 END_TEST
 
 TESTS_MAIN("gate-entry", UNIT("entry", test_an_entry),
-    UNIT_TABLE("flaw", test_a_flaw, ARRAY_LEN(flaws)), UNIT("junk", test_junk),
+    UNIT_TABLE("flaw", test_a_flaw, ARRAY_LEN(flaws)),
+    UNIT("zeros", test_zeros), UNIT("junk", test_junk),
     UNIT_TABLE("hostile", test_what_is_no_entry, ARRAY_LEN(hostile)),
     UNIT("entries", test_entries), UNIT("taken", test_taken),
-    UNIT("refused", test_refused))
+    UNIT("carried", test_carried))

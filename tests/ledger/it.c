@@ -94,7 +94,9 @@ void it_void(struct ledger *ledger, const struct order *claims, size_t n)
 {
 	struct ledger_port port = ledger_port(ledger);
 
-	ck_done(port.void_claims(port.ctx, claims, n, SOON, &why));
+	ck_done(port.void_claims(port.ctx,
+	    (struct gate_ref){claims[0].sale, claims[0].epoch}, claims, n, SOON,
+	    &why));
 }
 
 bool it_find(
@@ -358,8 +360,8 @@ int main(void)
 {
 	static it_part_fn *const parts[] = {part_port, part_wait, part_batch,
 	    part_batch_wait, part_admin, part_letters, part_letters_admin,
-	    part_check, part_fault, part_batch_fault, part_server,
-	    part_durable};
+	    part_check, part_fault, part_batch_fault, part_server, part_durable,
+	    part_fence, part_grants, part_cost};
 	struct unit_case cases[ARRAY_LEN(parts) * IT_PART_MAX];
 	size_t n = 0;
 

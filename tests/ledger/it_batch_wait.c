@@ -195,8 +195,9 @@ static void *run_void(void *arg)
 	struct it_job *job = arg;
 	struct ledger_port keeper = ledger_port(job->ledger);
 
-	job->out =
-	    keeper.void_claims(keeper.ctx, &job->order, 1, SOON, &job->err);
+	job->out = keeper.void_claims(keeper.ctx,
+	    (struct gate_ref){sale.id, sale.epoch}, &job->order, 1, SOON,
+	    &job->err);
 	return NULL;
 }
 

@@ -33,9 +33,14 @@ static void end(void)
 	mysql_close(root);
 }
 
+static struct gate_ref at(void)
+{
+	return (struct gate_ref){sale.id, sale.epoch};
+}
+
 static void bury(const struct dead_letter *letter)
 {
-	ck_done(port.bury(port.ctx, letter, SOON, &why));
+	ck_done(port.bury(port.ctx, at(), letter, SOON, &why));
 }
 
 static struct letters_wanted of_sale(bool retried)
@@ -226,8 +231,8 @@ START_TEST(test_no_void_without_its_letter)
 	begin();
 	letter = it_dead_letter(&sale, 1);
 	it_sql(root, "REVOKE INSERT ON dead_letters FROM fg_app@localhost");
-	ck_refused(
-	    OUT_NOT_DONE, "grant", port.bury(port.ctx, &letter, SOON, &why));
+	ck_refused(OUT_NOT_DONE, "grant",
+	    port.bury(port.ctx, at(), &letter, SOON, &why));
 	it_sql(root, "GRANT INSERT ON dead_letters TO fg_app@localhost");
 	nothing_is_there(&letter);
 	conn_close(&settler->conn);
@@ -272,7 +277,7 @@ START_TEST(test_burial_is_cut_short)
 	ck_done(own.ready(own.ctx, SOON, &why));
 	proxy->trick = c->trick;
 	proxy->code = c->code;
-	out = own.bury(own.ctx, &letter, SOON, &err);
+	out = own.bury(own.ctx, at(), &letter, SOON, &err);
 	ck_assert_msg(out == c->out, "%s: %s", outcome_name(out), err.text);
 	ck_assert_int_eq(proxy->trick, PROXY_PASS);
 	if (c->there)
@@ -282,7 +287,7 @@ START_TEST(test_burial_is_cut_short)
 	/* And then it goes on, as if nothing had been. */
 	while (mono_ns() < far->conn.pause_until_ns)
 		usleep(5000);
-	ck_done(own.bury(own.ctx, &letter, SOON, &why));
+	ck_done(own.bury(own.ctx, at(), &letter, SOON, &why));
 	ck_assert_uint_eq(counted(false), 1);
 	ck_assert_int_eq(it_rows(root, &sale), 1);
 	ledger_free(&far);
@@ -299,7 +304,7 @@ START_TEST(test_too_late)
 	letter = it_dead_letter(&sale, 1);
 	ck_done(port.ready(port.ctx, SOON, &why));
 	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.bury(port.ctx, &letter, mono_ns() - 1, &why));
+	    port.bury(port.ctx, at(), &letter, mono_ns() - 1, &why));
 	nothing_is_there(&letter);
 	bury(&letter);
 	end();
@@ -322,7 +327,8 @@ START_TEST(test_killed_before_the_commit)
 		struct ledger_port doomed = ledger_port(own);
 
 		if (failpoint_arm(STRV("bury_before_commit=kill"), &why))
-			(void)doomed.bury(doomed.ctx, &letter, SOON, &why);
+			(void)doomed.bury(
+			    doomed.ctx, at(), &letter, SOON, &why);
 		_exit(1);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);

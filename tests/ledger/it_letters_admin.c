@@ -31,7 +31,9 @@ static void end(void)
 
 static void bury(const struct dead_letter *letter)
 {
-	ck_done(port.bury(port.ctx, letter, SOON, &why));
+	ck_done(port.bury(port.ctx,
+	    (struct gate_ref){letter->order.sale, letter->order.epoch}, letter,
+	    SOON, &why));
 }
 
 static const struct letters_wanted all = {.retried = true};

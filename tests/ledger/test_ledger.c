@@ -273,7 +273,7 @@ START_TEST(test_batches)
 		ck_assert_uint_eq(voids.rows, sizes[i][1]);
 		ck_assert_uint_eq(statement_get(find.id)->params, find.rows);
 		ck_assert_uint_eq(statement_get(voids.id)->params,
-		    voids.rows * VOID_PARAM_COUNT);
+		    voids.rows * VOID_PARAM_COUNT + VOID_GUARD_COUNT);
 	}
 }
 END_TEST
