@@ -308,7 +308,7 @@ struct gate_port {
 	/*
 	 * The unit of `claim` is already sold to `owner` (the gate forgot):
 	 * drops that unit's lease and the claim's slot, and writes the owner's
-	 * slot back, in one step.
+	 * slot back, in one step.  Noted as forgotten if any of it was needed.
 	 */
 	enum outcome (*heal)(void *ctx, struct gate_ref ref,
 	    const struct claim_id *claim, const struct customer *who,

@@ -81,6 +81,30 @@ START_TEST(test_junk_in_the_stream)
 }
 END_TEST
 
+/* Whole, but for a claim of zeros: what has no claim is ended by its id alone, and
+ * nobody's record is touched. */
+START_TEST(test_zeros_are_no_claim)
+{
+	static const char zeros[CLAIM_BYTES];
+	struct gate_entry entries[SETTLE_BATCH];
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 3, 1);
+	rig_do(&rig,
+	    JUNK "claim %b unit 2 slot 1 customer c9 payload_hash 01234567 "
+		 "ref r created 1795385016740000",
+	    zeros, sizeof(zeros));
+	ck_assert_uint_eq(queue_take(&rig, "s", entries), 1);
+	ck_assert_str_eq(entries[0].flaw, "claim: damaged");
+	ck_assert(claim_is_none(&entries[0].order.claim));
+	queue_settle(&rig, ref, entries, 1, GATE_FATE_VOID);
+	queue_assert(&rig, 0, 0);
+	rig_assert_free(&rig, "1 2 3");
+	rig_close(&rig);
+}
+END_TEST
+
 /* Somebody wrote the largest id that there is: the unit goes back, nothing is told
  * to be accepted, and this generation is known to be spoiled. */
 START_TEST(test_a_stream_that_is_full)
@@ -182,7 +206,8 @@ START_TEST(test_a_copy_of_an_entry)
 }
 END_TEST
 
-TESTS_MAIN("gate-spoiled", UNIT("deleted", test_deleted_entries_are_let_go),
+TESTS_MAIN("gate-spoiled", UNIT("zeros", test_zeros_are_no_claim),
+    UNIT("deleted", test_deleted_entries_are_let_go),
     UNIT_TABLE("junk", test_junk_in_the_stream, ARRAY_LEN(junk)),
     UNIT("full", test_a_stream_that_is_full),
     UNIT("entry-lost", test_an_entry_that_is_lost),

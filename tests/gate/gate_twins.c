@@ -355,6 +355,16 @@ static void do_rebuild(struct twins *t, unsigned n)
 		SAME(got_over[0][k], got_over[1][k]);
 		seeded.waiting += got_over[0][k] == GATE_CARRIED;
 	}
+	/* Asked about: some are there, one never was. */
+	for (size_t k = 0; k < got[0]; k++)
+		orders[k] = (struct order){.claim = orders[k].claim};
+	if (got[0] > 0)
+		orders[0].claim = rig_id(7777);
+	EACH(i)
+	DONE(t->port[i].carry(
+	    t->port[i].ctx, made, orders, got[0], SOON, got_over[i], &t->err));
+	for (size_t k = 0; k < got[0]; k++)
+		SAME(got_over[0][k], got_over[1][k]);
 	for (uint32_t unit = 1; unit <= STOCK; unit++)
 		if (!has[unit])
 			units[seeded.free++] = unit;

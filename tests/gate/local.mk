@@ -111,7 +111,8 @@ TESTS += %reldir%/gate_settle.it
 check_PROGRAMS += %reldir%/gate_carry
 %canon_reldir%_gate_carry_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
 %canon_reldir%_gate_carry_SOURCES = %reldir%/gate_carry.c $(GATE_QUEUE_RIG) \
-	tests/sale/gate_wait_scene.c tests/sale/gate_wait_scene.h
+	tests/sale/gate_wait_scene.c tests/sale/gate_wait_scene.h \
+	tests/sale/gate_wait_list.h
 %canon_reldir%_gate_carry_LDADD = $(GATE_TEST_LIBS)
 dist_check_SCRIPTS += %reldir%/gate_carry.it
 TESTS += %reldir%/gate_carry.it

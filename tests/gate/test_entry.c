@@ -129,6 +129,20 @@ START_TEST(test_a_flaw)
 }
 END_TEST
 
+/* As long as a claim, and none: two of them would be one order. */
+START_TEST(test_zeros)
+{
+	redisReply *reply = parsed(entry_wire(0, good[0]));
+	struct gate_entry entry;
+
+	memset(reply->element[1]->element[1]->str, 0, CLAIM_BYTES);
+	ck_assert(gate_entry_read(reply, &entry));
+	ck_assert_str_eq(entry.flaw, "claim: damaged");
+	ck_assert(claim_is_none(&entry.order.claim));
+	freeReplyObject(reply);
+}
+END_TEST
+
 /* Odd numbers of words, values that are no text: entries all the same. */
 START_TEST(test_junk)
 {
@@ -281,7 +295,8 @@ START_TEST(test_carried)
 END_TEST
 
 TESTS_MAIN("gate-entry", UNIT("entry", test_an_entry),
-    UNIT_TABLE("flaw", test_a_flaw, ARRAY_LEN(flaws)), UNIT("junk", test_junk),
+    UNIT_TABLE("flaw", test_a_flaw, ARRAY_LEN(flaws)),
+    UNIT("zeros", test_zeros), UNIT("junk", test_junk),
     UNIT_TABLE("hostile", test_what_is_no_entry, ARRAY_LEN(hostile)),
     UNIT("entries", test_entries), UNIT("taken", test_taken),
     UNIT("carried", test_carried))

@@ -361,7 +361,7 @@ int main(void)
 	static it_part_fn *const parts[] = {part_port, part_wait, part_batch,
 	    part_batch_wait, part_admin, part_letters, part_letters_admin,
 	    part_check, part_fault, part_batch_fault, part_server, part_durable,
-	    part_fence};
+	    part_fence, part_grants, part_cost};
 	struct unit_case cases[ARRAY_LEN(parts) * IT_PART_MAX];
 	size_t n = 0;
 

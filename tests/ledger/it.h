@@ -17,7 +17,7 @@
 typedef size_t it_part_fn(struct unit_case *out);
 it_part_fn part_port, part_wait, part_batch, part_batch_wait, part_admin,
     part_letters, part_letters_admin, part_check, part_fault, part_batch_fault,
-    part_server, part_durable, part_fence;
+    part_server, part_durable, part_fence, part_grants, part_cost;
 
 #define IT_PART_MAX 32
 #define IT_PART(name, ...)                                             \

@@ -22,9 +22,11 @@ check_PROGRAMS += %reldir%/it_ledger
 	%reldir%/it_batch_fault.c \
 	%reldir%/it_batch_wait.c \
 	%reldir%/it_check.c \
+	%reldir%/it_cost.c \
 	%reldir%/it_durable.c \
 	%reldir%/it_fault.c \
 	%reldir%/it_fence.c \
+	%reldir%/it_grants.c \
 	%reldir%/it_letters.c \
 	%reldir%/it_letters_admin.c \
 	%reldir%/it_port.c \

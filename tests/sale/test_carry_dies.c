@@ -312,6 +312,27 @@ START_TEST(test_many_die_and_leave_nothing)
 }
 END_TEST
 
+/* A gate that cannot tell what waits is given time for all that may, and for the
+ * search through every epoch that may have it. */
+START_TEST(test_bound)
+{
+	struct sale sale = {
+	    .stock = 1000, .mode = SALE_MODE_QUEUE, .epoch = 50};
+	struct gate_gauge gauge = {.known = true};
+
+	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3050);
+	gauge.waiting = 100;
+	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3100);
+	/* What a stranger has written into the stream is no order. */
+	gauge.waiting = 5000;
+	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3550);
+	gauge = (struct gate_gauge){.known = false};
+	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3650);
+	sale.mode = SALE_MODE_DIRECT;
+	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3150);
+}
+END_TEST
+
 /* A disk that takes its time: each page is a write that Redis syncs first. */
 static struct {
 	struct gate_port gate;
@@ -427,7 +448,8 @@ START_TEST(test_old_keys_are_unlinked)
 }
 END_TEST
 
-TESTS_MAIN("carry-dies", UNIT_TABLE("many-die", test_many_die, 4),
+TESTS_MAIN("carry-dies", UNIT("bound", test_bound),
+    UNIT_TABLE("many-die", test_many_die, 4),
     UNIT("nothing-left", test_many_die_and_leave_nothing),
     UNIT_TABLE("dies", test_rebuilder_dies, ARRAY_LEN(deaths)),
     UNIT_TABLE("dies-no-meta", test_rebuilder_dies_and_the_meta_is_lost,

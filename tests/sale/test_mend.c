@@ -474,29 +474,7 @@ START_TEST(test_dead_keys_are_unlinked)
 }
 END_TEST
 
-/* A gate that cannot tell what waits is given time for all that may, and for the
- * search through every epoch that may have it. */
-START_TEST(test_bound)
-{
-	struct sale sale = {
-	    .stock = 1000, .mode = SALE_MODE_QUEUE, .epoch = 50};
-	struct gate_gauge gauge = {.known = true};
-
-	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3050);
-	gauge.waiting = 100;
-	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3100);
-	/* What a stranger has written into the stream is no order. */
-	gauge.waiting = 5000;
-	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3550);
-	gauge = (struct gate_gauge){.known = false};
-	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3650);
-	sale.mode = SALE_MODE_DIRECT;
-	ck_assert_int_eq(mend_bound_ms(&sale, &gauge), 3150);
-}
-END_TEST
-
 TESTS_MAIN("mend", UNIT("known", test_owner_is_known),
-    UNIT("bound", test_bound),
     UNIT_TABLE("judged", test_judged, ARRAY_LEN(judged)),
     UNIT("well", test_well_is_left_alone),
     UNIT_TABLE("mended", test_mended, ARRAY_LEN(spoilt)),

@@ -296,17 +296,26 @@ struct rebuild_result world_rebuilt(struct world *w, uint32_t free_n,
 	return result;
 }
 
-void world_lease(struct world *w, const char *name)
+void world_lease_take(struct world *w, const char *customer,
+    struct claim_chain *chain, struct gate_ticket *ticket)
 {
-	struct claim_chain chain = {.n = 1};
 	struct customer who;
-	struct gate_ticket ticket;
 	struct err err;
 
-	ck_assert(customer_parse(strv_c(name), &who));
-	chain.id[0] = claim_id_make(&w->sale, &who, strv_c(NULL), 0);
-	ck_assert_int_eq(w->gate.claim(w->gate.ctx, world_ref(w), &chain, &who,
-			     INT64_MAX, &ticket, &err),
+	ck_assert(customer_parse(strv_c(customer), &who));
+	chain->n = 1;
+	chain->id[0] = claim_id_make(&w->sale, &who, strv_c(NULL), 0);
+	ck_assert_int_eq(w->gate.claim(w->gate.ctx,
+			     (struct gate_ref){w->sale.id, w->sale.epoch},
+			     chain, &who, INT64_MAX, ticket, &err),
 	    OUT_DONE);
-	ck_assert_int_eq(ticket.answer, GATE_TAKEN);
+	ck_assert_int_eq(ticket->answer, GATE_TAKEN);
+}
+
+void world_lease(struct world *w, const char *name)
+{
+	struct claim_chain chain;
+	struct gate_ticket ticket;
+
+	world_lease_take(w, name, &chain, &ticket);
 }

@@ -77,6 +77,8 @@ struct rebuild_result world_rebuilt(struct world *w, uint32_t free_n,
     uint32_t sold, uint32_t waiting, uint32_t voided);
 /* A claim of mode direct, by its own, whatever the mode is. */
 void world_lease(struct world *w, const char *name);
+void world_lease_take(struct world *w, const char *customer,
+    struct claim_chain *chain, struct gate_ticket *ticket);
 uint32_t world_sold(struct world *w);
 void world_audit(struct world *w, struct audit_report *report);
 /* Every unit has one home. */
