@@ -156,8 +156,22 @@ inline tell(v)
 /* 202, for attempt t. */
 inline tell_accepted(t)
 {
-	assert(told[r] != NO);
+	/* A gate that forgot what is void accepts it again: that is never sold. */
+	assert(told[r] != NO || row[CL(r, t)] == VOID);
 	accepted = accepted | BIT(CL(r, t))
+}
+
+/*
+ * 202, by what claim, rekey or pending have seen, none of which asks whether it is
+ * on disk: with waitaof that is no promise (README.md).
+ */
+inline tell_pending(t)
+{
+#if defined(ROLLBACK) && !defined(BUG_HEARSAY)
+	assert(told[r] != NO || row[CL(r, t)] == VOID)
+#else
+	tell_accepted(t)
+#endif
 }
 
 /* Sold attempts of the key r -> x: how many, y: the last. */
@@ -561,7 +575,7 @@ inline w_judge()
 		own_row();
 		assert(x == 0);
 #ifdef BUG_FINALWAIT
-		tell(NO);
+		sold_out();
 #endif
 		res = DONE
 	:: res == SOFT && held == 0 || res == NOSALE -> res = DONE
@@ -575,7 +589,7 @@ inline w_pending()
 {
 	own_waiting(ep);
 	if
-	:: j < NA -> tell_accepted(j); res = DONE
+	:: j < NA -> tell_pending(j); res = DONE
 	:: else -> res = (gep == ep -> 0 : NOSALE)
 	fi
 }
@@ -710,7 +724,7 @@ accept:
 			goto fin
 		fi
 	:: !queue && res == QUEUED ->
-		d_step { tell_accepted(a) }; goto fin
+		d_step { tell_pending(a) }; goto fin
 	:: res == EPOCH -> atomic {	/* claim_resync */
 			if
 			:: u != epoch || resynced -> goto fin
@@ -785,7 +799,7 @@ not_selling:	/* the gate first */
 		own_row();
 		if
 		:: x > 0 -> tell(YES)
-		:: x == 0 && res < NA -> tell_accepted(res)
+		:: x == 0 && res < NA -> tell_pending(res)
 		/* ended: nobody who was let in before was on his way any more. */
 #ifdef BUG_ENDEDMODE
 		:: x == 0 && res == NA && tries == CLOSED &&
@@ -822,7 +836,7 @@ clash:
 			g_rekey(CL(r, a), CL(r, tries), ep);
 			if
 			:: res == TAKEN || res == SAME -> a = tries
-			:: res == QUEUED -> tell_accepted(tries)
+			:: res == QUEUED -> tell_pending(tries)
 			:: else
 			fi;
 			tries = 0 }
@@ -1323,6 +1337,9 @@ inline b_publish()
 	}
 	if
 	:: gep >= e || retired > e -> won = 0
+#if !defined(BUG_MARKLOST) && !defined(BUG_NORETIRE)
+	:: gep < e && retired < e -> won = 0
+#endif
 	:: gep < e && retired <= e && (x != nfree || y != nown + nwait ||
 #ifndef BUG_COUNTLESS
 	    z != nwait ||
@@ -1416,7 +1433,7 @@ again:
 	:: d_step {
 		for (x : 1 .. NE) {
 			if
-			:: x < e -> keys_clear(x)
+			:: x < e && gep != x -> keys_clear(x)
 			:: else
 			fi
 		} }
