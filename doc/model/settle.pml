@@ -527,6 +527,19 @@ inline l_batch(k0, l0, k1, l1, e, out)
 	fi
 }
 
+/*
+ * A void row by a keeper or a worker of an older generation, late: its claim may
+ * have been accepted since, by the new gate (README.md).
+ */
+inline late_void(k, e)
+{
+#ifndef BUG_LATEVOID
+	excused = (e != epoch && row[k] == 0 -> excused | BIT(k) : excused)
+#else
+	skip
+#endif
+}
+
 /* void_claims and find: whoever was first stays, so that they may be one step. */
 inline l_void(k)
 {
@@ -534,7 +547,7 @@ inline l_void(k)
 	:: row[k] == 0 ->
 #ifdef HONEST
 		/* I10: nobody's 202 becomes void without a reason. */
-		assert(!(accepted & BIT(k)) || POISONED(k));
+		assert(!(accepted & BIT(k)) || POISONED(k) || excused & BIT(k));
 #endif
 		row[k] = VOID
 	:: else
@@ -866,7 +879,7 @@ clash:
 	assert(cs[SL(CUST(r), s)] != 0);
 	if	/* clash_slot */
 	:: goto fin
-	:: d_step { l_void(CL(r, a)) }
+	:: d_step { late_void(CL(r, a), ep); l_void(CL(r, a)) }
 	fi;
 	if
 	:: SOLD(CL(r, a)) -> tries = 0; goto clash
@@ -930,6 +943,7 @@ proctype Keeper()
 		e = gep;
 		u = UNIT(rec[KEYS(e) + k]) }
 		d_step {
+			late_void(k, e);
 			l_void(k);
 			isvoid = !SOLD(k);
 			elsewhere = SOLD(k) && row[k] != BOUGHT(u) }
@@ -1340,11 +1354,10 @@ inline b_publish()
 #if !defined(BUG_MARKLOST) && !defined(BUG_NORETIRE)
 	:: gep < e && retired < e -> won = 0
 #endif
-	:: gep < e && retired <= e && (x != nfree || y != nown + nwait ||
 #ifndef BUG_COUNTLESS
-	    z != nwait ||
+	:: gep < e && retired <= e && (x != nfree || y != nown + nwait ||
+	    z != nwait || held != z) -> won = 0
 #endif
-	    held != z) -> won = 0
 	:: else -> gep = e; retired = 0; doubt = 0
 	fi
 }
