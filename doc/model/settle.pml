@@ -156,8 +156,22 @@ inline tell(v)
 /* 202, for attempt t. */
 inline tell_accepted(t)
 {
-	assert(told[r] != NO);
+	/* A gate that forgot what is void accepts it again: that is never sold. */
+	assert(told[r] != NO || row[CL(r, t)] == VOID);
 	accepted = accepted | BIT(CL(r, t))
+}
+
+/*
+ * 202, by what claim, rekey or pending have seen, none of which asks whether it is
+ * on disk: with waitaof that is no promise (README.md).
+ */
+inline tell_pending(t)
+{
+#if defined(ROLLBACK) && !defined(BUG_HEARSAY)
+	assert(told[r] != NO || row[CL(r, t)] == VOID)
+#else
+	tell_accepted(t)
+#endif
 }
 
 /* Sold attempts of the key r -> x: how many, y: the last. */
@@ -513,6 +527,19 @@ inline l_batch(k0, l0, k1, l1, e, out)
 	fi
 }
 
+/*
+ * A void row by a keeper or a worker of an older generation, late: its claim may
+ * have been accepted since, by the new gate (README.md).
+ */
+inline late_void(k, e)
+{
+#ifndef BUG_LATEVOID
+	excused = (e != epoch && row[k] == 0 -> excused | BIT(k) : excused)
+#else
+	skip
+#endif
+}
+
 /* void_claims and find: whoever was first stays, so that they may be one step. */
 inline l_void(k)
 {
@@ -520,7 +547,7 @@ inline l_void(k)
 	:: row[k] == 0 ->
 #ifdef HONEST
 		/* I10: nobody's 202 becomes void without a reason. */
-		assert(!(accepted & BIT(k)) || POISONED(k));
+		assert(!(accepted & BIT(k)) || POISONED(k) || excused & BIT(k));
 #endif
 		row[k] = VOID
 	:: else
@@ -561,7 +588,7 @@ inline w_judge()
 		own_row();
 		assert(x == 0);
 #ifdef BUG_FINALWAIT
-		tell(NO);
+		sold_out();
 #endif
 		res = DONE
 	:: res == SOFT && held == 0 || res == NOSALE -> res = DONE
@@ -575,7 +602,7 @@ inline w_pending()
 {
 	own_waiting(ep);
 	if
-	:: j < NA -> tell_accepted(j); res = DONE
+	:: j < NA -> tell_pending(j); res = DONE
 	:: else -> res = (gep == ep -> 0 : NOSALE)
 	fi
 }
@@ -710,7 +737,7 @@ accept:
 			goto fin
 		fi
 	:: !queue && res == QUEUED ->
-		d_step { tell_accepted(a) }; goto fin
+		d_step { tell_pending(a) }; goto fin
 	:: res == EPOCH -> atomic {	/* claim_resync */
 			if
 			:: u != epoch || resynced -> goto fin
@@ -785,7 +812,7 @@ not_selling:	/* the gate first */
 		own_row();
 		if
 		:: x > 0 -> tell(YES)
-		:: x == 0 && res < NA -> tell_accepted(res)
+		:: x == 0 && res < NA -> tell_pending(res)
 		/* ended: nobody who was let in before was on his way any more. */
 #ifdef BUG_ENDEDMODE
 		:: x == 0 && res == NA && tries == CLOSED &&
@@ -822,7 +849,7 @@ clash:
 			g_rekey(CL(r, a), CL(r, tries), ep);
 			if
 			:: res == TAKEN || res == SAME -> a = tries
-			:: res == QUEUED -> tell_accepted(tries)
+			:: res == QUEUED -> tell_pending(tries)
 			:: else
 			fi;
 			tries = 0 }
@@ -852,7 +879,7 @@ clash:
 	assert(cs[SL(CUST(r), s)] != 0);
 	if	/* clash_slot */
 	:: goto fin
-	:: d_step { l_void(CL(r, a)) }
+	:: d_step { late_void(CL(r, a), ep); l_void(CL(r, a)) }
 	fi;
 	if
 	:: SOLD(CL(r, a)) -> tries = 0; goto clash
@@ -916,6 +943,7 @@ proctype Keeper()
 		e = gep;
 		u = UNIT(rec[KEYS(e) + k]) }
 		d_step {
+			late_void(k, e);
 			l_void(k);
 			isvoid = !SOLD(k);
 			elsewhere = SOLD(k) && row[k] != BOUGHT(u) }
@@ -1323,11 +1351,13 @@ inline b_publish()
 	}
 	if
 	:: gep >= e || retired > e -> won = 0
-	:: gep < e && retired <= e && (x != nfree || y != nown + nwait ||
-#ifndef BUG_COUNTLESS
-	    z != nwait ||
+#if !defined(BUG_MARKLOST) && !defined(BUG_NORETIRE)
+	:: gep < e && retired < e -> won = 0
 #endif
-	    held != z) -> won = 0
+#ifndef BUG_COUNTLESS
+	:: gep < e && retired <= e && (x != nfree || y != nown + nwait ||
+	    z != nwait || held != z) -> won = 0
+#endif
 	:: else -> gep = e; retired = 0; doubt = 0
 	fi
 }
@@ -1416,7 +1446,7 @@ again:
 	:: d_step {
 		for (x : 1 .. NE) {
 			if
-			:: x < e -> keys_clear(x)
+			:: x < e && gep != x -> keys_clear(x)
 			:: else
 			fi
 		} }

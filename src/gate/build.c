@@ -65,6 +65,7 @@ static enum outcome port_publish(void *ctx, struct gate_ref ref,
 	command_number(cmd, seeded->free);
 	command_number(cmd, seeded->owners);
 	command_number(cmd, seeded->waiting);
+	command_number(cmd, seeded->retired);
 	return gate_call_status(gate, deadline_ns, NULL, err);
 }
 

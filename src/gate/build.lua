@@ -68,10 +68,12 @@ local function retire(keys, args)
 	return {'OK'}
 end
 
--- epoch, units, limit, lease_ms, and how many units, owners and accepted orders were
--- seeded.
+-- epoch, units, limit, lease_ms, how many units, owners and accepted orders were
+-- seeded, and 1 if the older gate was retired before.
 -- OK | EPOCH e, when that one is later, in use or being made | NOSALE, when not all of
--- them are there: a server that was wiped or restarted between two calls.
+-- them are there: a server that was wiped or set back between two calls.  One that does
+-- not know any more that it was retired has perhaps accepted orders since, and nobody
+-- has read those.
 local function publish(keys, args)
 	local refusal = published(keys, args[1])
 	if refusal then
@@ -84,6 +86,9 @@ local function publish(keys, args)
 		return {'EPOCH', later}
 	end
 	local waiting = tonumber(args[7])
+	if args[8] == '1' and later ~= tonumber(args[1]) then
+		return {'NOSALE'}
+	end
 	if redis.call('LLEN', keys[FREE]) ~= tonumber(args[5]) or
 	    redis.call('HLEN', keys[SLOT]) ~= tonumber(args[6]) + waiting or
 	    redis.call('HLEN', keys[REC]) ~= waiting or

@@ -82,7 +82,8 @@ static enum step ended(struct buying *b, struct wall now)
 {
 	const struct purchase *purchase = b->purchase;
 	bool closed = b->sale.state == SALE_STATE_CLOSED;
-	bool accepts = b->sale.mode != SALE_MODE_DIRECT;
+	/* Also a moment ago, before its mode was changed (the model found it). */
+	bool accepts = buy_may_wait(b);
 	int64_t left_us = (purchase->deadline_ns - buy_now_ns(b)) / NS_PER_US;
 	int64_t grace_us = ENDED_GRACE_US;
 

@@ -111,6 +111,10 @@ static enum outcome gate_publish(void *ctx, struct gate_ref ref,
 		err_set(err, 0, "epoch %u is being made", meta->retired);
 		return OUT_NOT_DONE;
 	}
+	if (seeded->retired && meta->retired != ref.epoch) {
+		err_set(err, 0, "the gate has lost that it was retired");
+		return OUT_NOT_DONE;
+	}
 	free(meta->away.items);
 	*meta = (struct mem_meta){.sale = ref.sale,
 	    .epoch = ref.epoch,

@@ -203,6 +203,7 @@ struct gate_seeded {
 	uint64_t owners; /* orders given to own() */
 	/* Orders that were GATE_CARRIED; each has a slot, too. */
 	uint64_t waiting;
+	bool retired; /* retire() came first: its mark must be there still */
 };
 
 struct gate_port {
@@ -340,8 +341,10 @@ struct gate_port {
 	    int64_t deadline_ns, struct err *err);
 	/*
 	 * Makes `ref` the sale's gate.  NOT_DONE when a later epoch already is,
-	 * or is being made (retire), and when the gate does not have all that was seeded any more: a wipe
-	 * between two calls must not become a gate with units missing.  DONE
+	 * or is being made (retire), and when the gate does not have all that
+	 * was seeded any more: a wipe between two calls must not become a gate
+	 * with units missing.  Nor when it has lost the mark of retire(): it may
+	 * have accepted orders since, that nobody has carried over.  DONE
 	 * and no change when it is published already (its answer was lost): it
 	 * sells, its stock may be another, and it has noted things since.
 	 */

@@ -101,7 +101,8 @@ static enum outcome gate_publish(struct rebuilding *r)
 	    .limit = r->sale.per_customer,
 	    .free = r->result->units_free,
 	    .owners = r->result->units_sold,
-	    .waiting = r->result->waiting};
+	    .waiting = r->result->waiting,
+	    .retired = true};
 	enum outcome out = OUT_UNKNOWN;
 
 	FAILPOINT(rebuild_before_publish);

@@ -106,7 +106,8 @@ START_TEST(test_carried_over)
 	/* Nobody sees them before. */
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
 	ASSERT_OUT(
-	    publish(&rig, (struct gate_seeded){4, 1, 1, 0, 3}, &err), OUT_DONE);
+	    publish(&rig, (struct gate_seeded){4, 1, 1, 0, 3, false}, &err),
+	    OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).waiting, 3);
 	ASSERT_OUT(rig.port.enqueue(rig.port.ctx, next, &chain, 0, &who, &draft,
 		       false, SOON, &ticket, &err),
@@ -143,7 +144,7 @@ START_TEST(test_retired)
 {
 	struct gate_entry entries[SETTLE_BATCH];
 	struct gate_ref third = {{5}, 3};
-	struct gate_seeded seeded = {0, 1, 0, 0, 0};
+	struct gate_seeded seeded = {0, 1, 0, 0, 0, false};
 	struct gate_ticket ticket;
 	struct err err = ERR_INIT;
 	struct rig rig;
@@ -175,6 +176,13 @@ START_TEST(test_retired)
 	/* One that was overtaken is not published; the later one begins anew. */
 	ASSERT_OUT(publish(&rig, seeded, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("epoch 3");
+	/* Nor one that has lost its mark: it may have accepted orders since. */
+	seeded.retired = true;
+	ck_assert_int_eq(rig_do(&rig, "HDEL {fg:5}:meta retired"), 1);
+	ASSERT_OUT(rig.port.publish(rig.port.ctx, third, &seeded, SOON, &err),
+	    OUT_NOT_DONE);
+	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
+	ASSERT_OUT(rig.port.retire(rig.port.ctx, third, SOON, &err), OUT_DONE);
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, third, &seeded, SOON, &err),
 	    OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 3);
@@ -186,7 +194,7 @@ END_TEST
 /* Of a gate that is lost: that is what it is, and an older one is not made. */
 START_TEST(test_retired_without_a_gate)
 {
-	struct gate_seeded seeded = {0, 1, 0, 0, 0};
+	struct gate_seeded seeded = {0, 1, 0, 0, 0, false};
 	struct err err = ERR_INIT;
 	struct rig rig;
 
@@ -241,7 +249,8 @@ START_TEST(test_refused_slots)
 	ck_assert_int_eq(rig_do(&rig, "XLEN {fg:5}:2:queue"), 2);
 	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:2:slot"), 3);
 	ASSERT_OUT(
-	    publish(&rig, (struct gate_seeded){9, 1, 0, 1, 2}, &err), OUT_DONE);
+	    publish(&rig, (struct gate_seeded){9, 1, 0, 1, 2, false}, &err),
+	    OUT_DONE);
 	rig_close(&rig);
 }
 END_TEST
@@ -261,10 +270,12 @@ START_TEST(test_what_was_lost_is_not_published)
 	queue_accept(&rig, 2);
 	ck_assert_uint_eq(scanned(&rig, orders), 2);
 	ASSERT_OUT(carry(&rig, orders, 2, got, &err), OUT_DONE);
-	ASSERT_OUT(publish(&rig, (struct gate_seeded){2, 1, 0, 0, 1}, &err),
+	ASSERT_OUT(
+	    publish(&rig, (struct gate_seeded){2, 1, 0, 0, 1, false}, &err),
 	    OUT_NOT_DONE);
 	rig_do(&rig, lost[_i]);
-	ASSERT_OUT(publish(&rig, (struct gate_seeded){2, 1, 0, 0, 2}, &err),
+	ASSERT_OUT(
+	    publish(&rig, (struct gate_seeded){2, 1, 0, 0, 2, false}, &err),
 	    OUT_NOT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
 	rig_close(&rig);

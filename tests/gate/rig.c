@@ -171,9 +171,9 @@ void rig_sale(
 		    rig->port.seed(rig->port.ctx, of, unit, n, SOON, &err),
 		    OUT_DONE);
 	}
-	ASSERT_OUT(
-	    rig->port.publish(rig->port.ctx, of,
-		&(struct gate_seeded){units, limit, units, 0, 0}, SOON, &err),
+	ASSERT_OUT(rig->port.publish(rig->port.ctx, of,
+		       &(struct gate_seeded){units, limit, units, 0, 0, false},
+		       SOON, &err),
 	    OUT_DONE);
 }
 

@@ -117,10 +117,10 @@ void forgotten_owner(struct world *w)
 		ck_assert_int_eq(w->gate.seed(w->gate.ctx, world_ref(w), &unit,
 				     1, INT64_MAX, &(struct err){0}),
 		    OUT_DONE);
-	ck_assert_int_eq(
-	    w->gate.publish(w->gate.ctx, world_ref(w),
-		&(struct gate_seeded){w->sale.stock, 1, w->sale.stock, 0, 0},
-		INT64_MAX, &(struct err){0}),
+	ck_assert_int_eq(w->gate.publish(w->gate.ctx, world_ref(w),
+			     &(struct gate_seeded){
+				 w->sale.stock, 1, w->sale.stock, 0, 0, false},
+			     INT64_MAX, &(struct err){0}),
 	    OUT_DONE);
 	mem_gate_restart(w->mem_gate);
 	all_wait(w);

@@ -234,11 +234,12 @@ void scene_unit_resurrected(struct world *w)
 			(struct gate_ref){w->sale.id, w->sale.epoch}, &unit, 1,
 			INT64_MAX, &err),
 		    OUT_DONE);
-	ck_assert_int_eq(w->gate.publish(w->gate.ctx,
-			     (struct gate_ref){w->sale.id, w->sale.epoch},
-			     &(struct gate_seeded){w->sale.stock,
-				 w->sale.per_customer, w->sale.stock, 0, 0},
-			     INT64_MAX, &err),
+	ck_assert_int_eq(
+	    w->gate.publish(w->gate.ctx,
+		(struct gate_ref){w->sale.id, w->sale.epoch},
+		&(struct gate_seeded){w->sale.stock, w->sale.per_customer,
+		    w->sale.stock, 0, 0, false},
+		INT64_MAX, &err),
 	    OUT_DONE);
 	(void)rebuilt;
 }
@@ -257,11 +258,12 @@ void scene_slot_forgotten(struct world *w)
 			(struct gate_ref){w->sale.id, w->sale.epoch}, &unit, 1,
 			INT64_MAX, &err),
 		    OUT_DONE);
-	ck_assert_int_eq(w->gate.publish(w->gate.ctx,
-			     (struct gate_ref){w->sale.id, w->sale.epoch},
-			     &(struct gate_seeded){w->sale.stock,
-				 w->sale.per_customer, w->sale.stock - 1, 0, 0},
-			     INT64_MAX, &err),
+	ck_assert_int_eq(
+	    w->gate.publish(w->gate.ctx,
+		(struct gate_ref){w->sale.id, w->sale.epoch},
+		&(struct gate_seeded){w->sale.stock, w->sale.per_customer,
+		    w->sale.stock - 1, 0, 0, false},
+		INT64_MAX, &err),
 	    OUT_DONE);
 }
 

@@ -147,7 +147,7 @@ END_TEST
  * what he read, accepted orders would be given out again. */
 START_TEST(test_the_dead_do_not_publish)
 {
-	struct gate_seeded seeded = {2, 1, 2, 0, 0};
+	struct gate_seeded seeded = {2, 1, 2, 0, 0, false};
 	static const uint32_t units[] = {1, 2};
 	struct gate_ref late, next;
 	struct world w;
@@ -175,6 +175,49 @@ START_TEST(test_the_dead_do_not_publish)
 	/* And what is published is not retired by somebody who was late. */
 	ck_assert_int_eq(
 	    w.gate.retire(w.gate.ctx, late, INT64_MAX, &err), OUT_NOT_DONE);
+	world_fini(&w);
+}
+END_TEST
+
+static enum outcome retired_in_vain(
+    void *ctx, struct gate_ref ref, int64_t deadline_ns, struct err *err)
+{
+	(void)ctx;
+	(void)ref;
+	(void)deadline_ns;
+	(void)err;
+	return OUT_DONE;
+}
+
+/*
+ * Redis is set back to just before it was told that a new gate is being made.  What
+ * it then accepts has been read by nobody: that rebuild must not end well (the
+ * model found it).
+ */
+START_TEST(test_nothing_is_accepted_behind_a_mark_that_is_lost)
+{
+	struct gate_entry entry[SETTLE_BATCH];
+	struct rebuild_result result;
+	struct gate_port set_back;
+	struct order alice;
+	struct sale seen;
+	struct world w;
+	struct err err;
+
+	world_queue(&w, 3, 1);
+	set_back = w.gate;
+	set_back.retire = retired_in_vain;
+	seen = w.sale;
+	ck_assert_int_eq(
+	    sale_rebuild(&set_back, &w.ledger, &seen, SALE_STATE_OPEN,
+		INT64_MAX, NULL, NULL, &result, &err),
+	    OUT_NOT_DONE);
+	alice = world_accept(&w, "alice", NULL);
+	ck_assert_uint_eq(world_entries(&w, w.sale.epoch, entry), 1);
+	world_sale_get(&w);
+	(void)world_rebuilt(&w, 2, 0, 1, 0);
+	world_drain(&w);
+	ck_assert_int_eq(world_status(&w, &alice), ORDER_SOLD);
 	world_fini(&w);
 }
 END_TEST
@@ -455,6 +498,7 @@ TESTS_MAIN("carry-dies", UNIT("bound", test_bound),
     UNIT_TABLE("dies-no-meta", test_rebuilder_dies_and_the_meta_is_lost,
 	ARRAY_LEN(deaths)),
     UNIT("retired", test_nothing_is_accepted_behind_the_reader),
+    UNIT("mark-lost", test_nothing_is_accepted_behind_a_mark_that_is_lost),
     UNIT_TABLE("late", test_the_dead_do_not_publish, 2),
     UNIT("nothing-old", test_nothing_old_is_left),
     UNIT_TABLE("ledger-forgets", test_the_ledger_forgets_who_retired_it, 2),

@@ -46,8 +46,8 @@ START_TEST(test_a_bad_token_is_dropped)
 	ck_assert_int_eq(
 	    port.seed(port.ctx, ref, units, 1, INT64_MAX, &err), OUT_DONE);
 	ck_assert_int_eq(
-	    port.publish(port.ctx, ref, &(struct gate_seeded){2, 1, 1, 0, 0},
-		INT64_MAX, &err),
+	    port.publish(port.ctx, ref,
+		&(struct gate_seeded){2, 1, 1, 0, 0, false}, INT64_MAX, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(
 	    port.claim(port.ctx, ref, &chain, &who, INT64_MAX, &ticket, &err),

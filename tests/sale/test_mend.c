@@ -328,7 +328,7 @@ END_TEST
  * what he seeds and publishes changes nothing. */
 START_TEST(test_the_dead_come_back)
 {
-	struct gate_seeded seeded = {3, 1, 3, 0, 0};
+	struct gate_seeded seeded = {3, 1, 3, 0, 0, false};
 	static const uint32_t units[] = {1, 2, 3};
 	struct mend_memory memory = {0};
 	struct gate_ref late;

@@ -105,7 +105,7 @@ END_TEST
 START_TEST(test_rebuild_wiped_in_the_middle)
 {
 	struct gate_ref ref;
-	struct gate_seeded seeded = {3, 1, 3, 0, 0};
+	struct gate_seeded seeded = {3, 1, 3, 0, 0, false};
 	static const uint32_t units[] = {1, 2, 3};
 	struct world w;
 	struct err err;

@@ -23,18 +23,32 @@ static const struct {
 	bool closed; /* else: over, for three seconds */
 	bool settling; /* closed just now */
 	bool table_open; /* the table does not know it yet */
+	bool waits; /* or may: its mode was another a moment ago */
 	int64_t patience_ms; /* of a purchase */
 	enum verdict expect;
 } endings[] = {
-    {"closed", SALE_MODE_QUEUE, true, false, false, 2000, VERDICT_ENDED},
-    {"just now", SALE_MODE_QUEUE, true, true, false, 2000, VERDICT_TRY_AGAIN},
-    {"just now", SALE_MODE_SWEEP, true, true, false, 2000, VERDICT_TRY_AGAIN},
-    {"just now", SALE_MODE_DIRECT, true, true, false, 2000, VERDICT_ENDED},
-    {"heard", SALE_MODE_QUEUE, true, false, true, 2000, VERDICT_TRY_AGAIN},
-    {"heard", SALE_MODE_DIRECT, true, false, true, 2000, VERDICT_ENDED},
-    {"over", SALE_MODE_QUEUE, false, false, false, 2000, VERDICT_ENDED},
-    {"slow", SALE_MODE_QUEUE, false, false, false, 9000, VERDICT_TRY_AGAIN},
-    {"slow", SALE_MODE_DIRECT, false, false, false, 9000, VERDICT_ENDED},
+    {"closed", SALE_MODE_QUEUE, true, false, false, false, 2000, VERDICT_ENDED},
+    {"just now", SALE_MODE_QUEUE, true, true, false, false, 2000,
+	VERDICT_TRY_AGAIN},
+    {"just now", SALE_MODE_SWEEP, true, true, false, false, 2000,
+	VERDICT_TRY_AGAIN},
+    {"just now", SALE_MODE_DIRECT, true, true, false, false, 2000,
+	VERDICT_ENDED},
+    {"heard", SALE_MODE_QUEUE, true, false, true, false, 2000,
+	VERDICT_TRY_AGAIN},
+    {"heard", SALE_MODE_DIRECT, true, false, true, false, 2000, VERDICT_ENDED},
+    {"over", SALE_MODE_QUEUE, false, false, false, false, 2000, VERDICT_ENDED},
+    {"slow", SALE_MODE_QUEUE, false, false, false, false, 9000,
+	VERDICT_TRY_AGAIN},
+    {"slow", SALE_MODE_DIRECT, false, false, false, false, 9000, VERDICT_ENDED},
+    {"was queue", SALE_MODE_DIRECT, true, true, false, true, 2000,
+	VERDICT_TRY_AGAIN},
+    {"was queue", SALE_MODE_DIRECT, true, false, true, true, 2000,
+	VERDICT_TRY_AGAIN},
+    {"was queue", SALE_MODE_DIRECT, true, false, false, true, 2000,
+	VERDICT_ENDED},
+    {"was queue", SALE_MODE_DIRECT, false, false, false, true, 9000,
+	VERDICT_TRY_AGAIN},
 };
 
 START_TEST(test_ended)
@@ -47,6 +61,7 @@ START_TEST(test_ended)
 	world_mode(&w, endings[_i].mode);
 	purchase = (struct purchase){.sale = w.sale,
 	    .settling = endings[_i].settling,
+	    .waiting = endings[_i].waits,
 	    .now = {w.wall_us},
 	    .deadline_ns = w.mono_ns + endings[_i].patience_ms * NS_PER_MS};
 	ck_assert(customer_parse(STRV("alice"), &purchase.customer));

@@ -80,8 +80,8 @@ PASS_ON(find_unit,
 static void gate_forget(struct world *w)
 {
 	struct gate_ref ref = {w->sale.id, w->sale.epoch};
-	struct gate_seeded seeded = {
-	    w->sale.stock, w->sale.per_customer, w->sale.stock - 1, 0, 0};
+	struct gate_seeded seeded = {w->sale.stock, w->sale.per_customer,
+	    w->sale.stock - 1, 0, 0, false};
 	struct err err;
 
 	mem_gate_flushall(w->mem_gate);
