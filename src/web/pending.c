@@ -100,6 +100,54 @@ static enum pending sale_look(struct exchange *x, const struct claim_id *claim,
 	return PENDING_NOT;
 }
 
+/* Does the table know this sale's gate? */
+static bool in_table(const struct sale_table *table, const struct sale *sale)
+{
+	struct sale_table_head head;
+	struct sale_entry entry;
+
+	if (!sale_table_head_read(table, &head))
+		return false;
+	for (size_t i = 0; i < head.n; i++)
+		if (sale_table_row(table, i, &entry) &&
+		    entry.sale.id.v == sale->id.v)
+			return entry.sale.epoch == sale->epoch &&
+			       entry.sale.state != SALE_STATE_DRAFT;
+	return false;
+}
+
+/*
+ * A sale that was opened since the table was read last is not in it yet, or as a
+ * draft, and whoever bought in it was accepted all the same: a purchase reads the
+ * sale by itself.  So the ledger is asked before it is said that nothing waits.
+ */
+static enum pending opened_look(struct exchange *x,
+    const struct claim_id *claim, struct order *order, struct sale *sale,
+    bool *asked)
+{
+	const struct ledger_port *ledger = x->web->buyer->ledger;
+	enum pending found = PENDING_NOT, here;
+	static struct sale sales[SALE_TABLE_MAX];
+	struct wall now;
+	size_t n = 0;
+
+	if (ledger->sales(ledger->ctx, x->deadline_ns, sales, SALE_TABLE_MAX,
+		&n, &now, &x->outcome->err) != OUT_DONE)
+		return PENDING_UNKNOWN;
+	for (size_t i = 0; i < n && found != PENDING_FOUND; i++) {
+		if (sales[i].epoch == 0 || sales[i].mode == SALE_MODE_DIRECT ||
+		    sales[i].state != SALE_STATE_OPEN ||
+		    in_table(x->web->table, &sales[i]))
+			continue;
+		*asked = true;
+		*sale = sales[i];
+		here = sale_look(x, claim, &sales[i], order);
+		if (here != PENDING_NOT)
+			found = here;
+	}
+	return found;
+}
+
 enum pending pending_find(struct exchange *x, const struct claim_id *claim,
     struct order *order, struct sale *sale, bool *asked)
 {
@@ -130,7 +178,8 @@ enum pending pending_find(struct exchange *x, const struct claim_id *claim,
 	}
 	if (found == PENDING_FOUND)
 		*sale = entry.sale;
-	return found;
+	return found != PENDING_NOT ? found
+				    : opened_look(x, claim, order, sale, asked);
 }
 
 bool pending_list(struct exchange *x, const struct sale_entry *entry,

@@ -15,7 +15,14 @@ redis_up() { # DIR
 }
 gate_known() {
 	"$FLASHGATECTL" -y "$CONF" --json sale show "$slug" |
-	    jq -e '.gate.epoch == .epoch and .state == "open"'
+	    jq -e '.gate.epoch == .epoch and .state == "open"' && gate_of_this_run
+}
+# A copy that has come back looks whole, until the keeper sees that it is one.
+gate_of_this_run() {
+	run_sale=$(root_sql "$MYSQL_DB" -e "SELECT id FROM sales WHERE slug='$slug'")
+	run_made=$(rcli HGET "{fg:$run_sale}:meta" run_id)
+	run_here=$(rcli INFO server | tr -d '\r' | sed -n 's/^run_id://p')
+	[ -z "$run_made" ] || [ -z "$run_here" ] || [ "$run_made" = "$run_here" ]
 }
 # Redis lost something.  The keeper has HEAL_WAIT seconds to see and mend it;
 # then the operator's hand does, and that is counted.

@@ -219,6 +219,21 @@ START_TEST(test_order_of_one_of_several_sales)
 }
 END_TEST
 
+/* Bought in as soon as it was opened, and read before the table has it (seeds 613
+ * and 616 of the campaign in mode sweep): it waits, and is not unknown. */
+START_TEST(test_order_of_a_sale_that_was_opened_just_now)
+{
+	struct world *w = waiting_world(SALE_MODE_QUEUE);
+	struct web_request request = world_get(w, path_of(5));
+
+	w->sales[0].state = SALE_STATE_DRAFT;
+	world_refresh(w);
+	w->sales[0].state = SALE_STATE_OPEN;
+	ck_assert_int_eq(world_ask(w, &request), 202);
+	world_free(w);
+}
+END_TEST
+
 /* Gates of sales in mode direct are left alone, once they have settled and the
  * gauge was read. */
 START_TEST(test_direct_sales_are_not_asked)
@@ -416,6 +431,7 @@ TESTS_MAIN("web_pending", UNIT("pending", test_pending_order),
     UNIT("next run", test_pending_until_the_next_run),
     UNIT_TABLE("fate", test_fate, ARRAY_LEN(fates)),
     UNIT("several sales", test_order_of_one_of_several_sales),
+    UNIT("just opened", test_order_of_a_sale_that_was_opened_just_now),
     UNIT("direct sales", test_direct_sales_are_not_asked),
     UNIT("mine", test_mine_lists_what_waits),
     UNIT("accepted", test_accepted_is_noted_before_it_is_told),
