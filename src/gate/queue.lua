@@ -28,11 +28,19 @@ end
 
 -- Does this gate accept an order of `created` (us)?  The ledger's guard asks nothing
 -- of the kind when a settler writes it.
-local function accepts(keys, created)
-	local m = redis.call('HMGET', keys[META], 'shut', 'opens', 'closes')
+local function is_time(m, created)
 	local opens, closes = number_of(m[2]) or 0, number_of(m[3]) or 0
 	return m[1] ~= '1' and tonumber(created) >= opens and
 		(closes == 0 or tonumber(created) < closes)
+end
+
+-- What another run of the server has brought back may be older than what was sold:
+-- much of what it accepted could only become void.  Its keeper makes a new one.
+local function accepts(keys, regardless, created)
+	local m = redis.call('HMGET', keys[META], 'shut', 'opens', 'closes',
+		'run_id')
+	return not is_other_run(m[4]) and
+		(regardless == '1' or is_time(m, created))
 end
 
 -- epoch, customer, from, touch, regardless, payload_hash, ref, created, claim ids.
@@ -52,7 +60,7 @@ local function enqueue(keys, args)
 		end
 		return answer
 	end
-	if args[5] ~= '1' and not accepts(keys, args[8]) then
+	if not accepts(keys, args[5], args[8]) then
 		return {'SHUT'}
 	end
 	local slot, held = room(keys, meta, holders)

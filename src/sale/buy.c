@@ -125,7 +125,8 @@ static enum step claim_resync(struct buying *b)
 	/* The keeper tells the gate in a moment. */
 	if (b->resynced && shut)
 		err_set(&b->result->err, 0,
-		    "the gate does not know yet that sale %s takes orders",
+		    "the gate of sale %s takes no orders until its keeper has "
+		    "looked after it",
 		    b->sale.slug);
 	if (b->resynced)
 		return buy_answer(

@@ -121,10 +121,17 @@ static bool is_about_room(enum gate_answer answer)
 	       answer == GATE_GONE;
 }
 
-static bool accepts(const struct gate_terms *terms, struct wall created)
+static bool is_time(const struct gate_terms *terms, struct wall created)
 {
 	return !terms->shut && created.us >= terms->opens.us &&
 	       (terms->closes.us == 0 || created.us < terms->closes.us);
+}
+
+static bool accepts(const struct mem_gate *gate, const struct mem_meta *meta,
+    bool regardless, struct wall created)
+{
+	return meta->run == gate->run &&
+	       (regardless || is_time(&meta->terms, created));
 }
 
 static enum outcome gate_enqueue(void *ctx, struct gate_ref ref,
@@ -141,8 +148,9 @@ static enum outcome gate_enqueue(void *ctx, struct gate_ref ref,
 	(void)err;
 	BUG_ON(chain->n != CLAIM_ATTEMPTS);
 	room = mem_claim_check(gate, ref, chain, who, out);
-	if (!regardless && (room || is_about_room(out->answer)) &&
-	    !accepts(&mem_meta_of(gate, ref.sale)->terms, draft->created)) {
+	if ((room || is_about_room(out->answer)) &&
+	    !accepts(gate, mem_meta_of(gate, ref.sale), regardless,
+		draft->created)) {
 		*out = (struct gate_ticket){.answer = GATE_SHUT};
 		return OUT_DONE;
 	}

@@ -68,7 +68,9 @@ enum gate_answer {
 		      * `queued` is the order that it will be */
 	GATE_SPENT, /* enqueue: every attempt of the chain was decided void */
 	GATE_SHUT, /* enqueue: the gate was told that this sale takes no orders
-		    * now (gate_terms); whether that is so, the ledger knows */
+		    * now (gate_terms), and whether that is so, the ledger knows;
+		    * or another run of the server has brought the gate back, and
+		    * what it knows may be old */
 	GATE_LIMIT, /* every slot of the customer is held by other claims */
 	GATE_SOFT, /* no free unit, but claims are undecided: ask again */
 	/*
@@ -224,7 +226,8 @@ struct gate_port {
 	 * SAME: a claim of mode direct that is not decided yet; go on with it.
 	 * SHUT: nothing of this request is there, and by its terms the gate does
 	 * not accept an order of this `created`; if `regardless` (the operator's
-	 * own hand), it does.  The chain has all CLAIM_ATTEMPTS ids.
+	 * own hand), it does, unless it is of another run of the server.  The
+	 * chain has all CLAIM_ATTEMPTS ids.
 	 */
 	enum outcome (*enqueue)(void *ctx, struct gate_ref ref,
 	    const struct claim_chain *chain, size_t from,

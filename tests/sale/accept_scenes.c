@@ -122,8 +122,8 @@ void forgotten_owner(struct world *w)
 				 w->sale.stock, 1, w->sale.stock, 0, 0, false},
 			     INT64_MAX, &(struct err){0}),
 	    OUT_DONE);
-	mem_gate_restart(w->mem_gate);
 	all_wait(w);
+	mem_gate_restart(w->mem_gate);
 }
 
 void all_wait_mine_too(struct world *w)

@@ -197,7 +197,7 @@ static void gate_mend(struct world *w)
 	world_gauge(w, &gauge);
 	world_sale_get(w);
 	if (!gauge.known || gauge.epoch != w->sale.epoch || gauge.forgot > 0 ||
-	    w->sale.state == SALE_STATE_REBUILD)
+	    gauge.restarted || w->sale.state == SALE_STATE_REBUILD)
 		world_rebuild(w, &result);
 }
 
