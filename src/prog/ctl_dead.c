@@ -316,12 +316,12 @@ static int ticket_tell(const struct retry *retry, enum gate_answer answer)
 		    retry->letter.id, CLAIM_ATTEMPTS);
 	case GATE_EPOCH:
 	case GATE_NO_SALE:
+	case GATE_SHUT:
 		return ctl_fail(EX_UNAVAILABLE,
 		    "the gate of sale %s is lost or being made anew: repeat",
 		    slug);
 	case GATE_SAME:
 	case GATE_MINE:
-	case GATE_SHUT:
 	case GATE_ANSWER_COUNT:
 		break;
 	}
