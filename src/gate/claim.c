@@ -50,6 +50,22 @@ enum outcome gate_ticket_call(struct gate *gate,
 	return done;
 }
 
+/* What waits, another connection has accepted. */
+static enum outcome claim_call(struct gate *gate,
+    const struct claim_chain *chain, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
+{
+	struct gate_ticket ticket;
+	enum outcome done =
+	    gate_ticket_call(gate, chain, deadline_ns, &ticket, err);
+
+	if (done == OUT_DONE && ticket.answer == GATE_QUEUED)
+		done = gate_durable_seen(gate, deadline_ns, err);
+	if (done == OUT_DONE)
+		*out = ticket;
+	return done;
+}
+
 static enum outcome port_claim(void *ctx, struct gate_ref ref,
     const struct claim_chain *chain, const struct customer *who,
     int64_t deadline_ns, struct gate_ticket *out, struct err *err)
@@ -66,7 +82,7 @@ static enum outcome port_claim(void *ctx, struct gate_ref ref,
 		command_claim(cmd, &chain->id[i]);
 	if (FAILPOINT_ERR(before_claim, err))
 		return OUT_UNKNOWN;
-	done = gate_ticket_call(gate, chain, deadline_ns, out, err);
+	done = claim_call(gate, chain, deadline_ns, out, err);
 	return FAILPOINT_ERR(after_claim, err) ? OUT_UNKNOWN : done;
 }
 
@@ -167,7 +183,7 @@ static enum outcome port_rekey(void *ctx, struct gate_ref ref,
 	command_claim(cmd, from);
 	command_claim(cmd, to);
 	command_customer(cmd, who);
-	return gate_ticket_call(gate, &chain, deadline_ns, out, err);
+	return claim_call(gate, &chain, deadline_ns, out, err);
 }
 
 void gate_port_claim(struct gate_port *port)

@@ -350,3 +350,66 @@ enum outcome gate_durable_after(
 		    gate->address);
 	return out;
 }
+
+/* ---- what another connection accepted ------------------------------------ */
+
+/* A connection is one run of the server: what was shown over it comes before the
+ * touch in the server's file. */
+enum outcome gate_durable_seen(
+    struct gate *gate, int64_t deadline_ns, struct err *err)
+{
+	uint64_t shown = gate->conn.opened;
+	enum outcome out;
+
+	if (gate->durability != GATE_DURABLE_WAITAOF)
+		return OUT_DONE;
+	gate_fcall(gate, gate->keys.ref, GATE_FN("touch"));
+	out = gate_call_status(gate, deadline_ns, NULL, err);
+	if (out == OUT_DONE)
+		out = waitaof(gate, deadline_ns, err);
+	if (out == OUT_DONE && gate->conn.opened == shown)
+		return OUT_DONE;
+	if (out == OUT_DONE)
+		err_set(err, 0, "what was asked is another server, maybe");
+	err_wrap(err, "redis %s: an order waits, but a crash may lose it",
+	    gate->address);
+	return OUT_UNKNOWN;
+}
+
+static bool is_behind(struct gate_entry_id a, struct gate_entry_id b)
+{
+	return a.ms != b.ms ? a.ms > b.ms : a.seq > b.seq;
+}
+
+static bool is_synced(const struct gate *gate, struct gate_entry_id id)
+{
+	return gate->synced.conn == gate->conn.opened &&
+	       gate->synced.ref.sale.v == gate->keys.ref.sale.v &&
+	       gate->synced.ref.epoch == gate->keys.ref.epoch &&
+	       !is_behind(id, gate->synced.upto);
+}
+
+/* Ids grow, so that what comes before a synced entry is synced: who asks again and
+ * again for his order waits once. */
+enum outcome gate_durable_entries(struct gate *gate,
+    const struct gate_entry *entries, size_t n, int64_t deadline_ns,
+    struct err *err)
+{
+	struct gate_entry_id last = {0, 0};
+	enum outcome out;
+
+	if (gate->durability != GATE_DURABLE_WAITAOF || n == 0)
+		return OUT_DONE;
+	for (size_t i = 0; i < n; i++)
+		if (is_behind(entries[i].id, last))
+			last = entries[i].id;
+	if (is_synced(gate, last))
+		return OUT_DONE;
+	out = gate_durable_seen(gate, deadline_ns, err);
+	if (out != OUT_DONE)
+		return out;
+	gate->synced.conn = gate->conn.opened;
+	gate->synced.ref = gate->keys.ref;
+	gate->synced.upto = last;
+	return OUT_DONE;
+}

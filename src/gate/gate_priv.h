@@ -32,6 +32,13 @@ struct gate {
 	int64_t durable_until_ns;
 	/* The run of the server in which its file was seen whole, or "". */
 	char whole_in_run[RUN_ID_MAX + 1];
+	/* What is in this stream up to this entry was seen to be synced, on this
+	 * connection (durable.c). */
+	struct {
+		uint64_t conn;
+		struct gate_ref ref;
+		struct gate_entry_id upto;
+	} synced;
 	/* How far take() has looked through what is in anybody's hands. */
 	struct {
 		struct gate_ref ref;
@@ -81,6 +88,18 @@ enum outcome gate_durable_before(
     struct gate *gate, int64_t deadline_ns, struct err *err);
 enum outcome gate_durable_after(
     struct gate *gate, int64_t deadline_ns, struct err *err);
+
+/*
+ * The same for a waiting order that a call has shown, which maybe another connection
+ * wrote a moment ago: somebody may be told of it.  For the sale that was asked about
+ * last, right after that call.  Only waitaof asks anything.
+ */
+enum outcome gate_durable_seen(
+    struct gate *gate, int64_t deadline_ns, struct err *err);
+/* For entries, which are not asked about twice. */
+enum outcome gate_durable_entries(struct gate *gate,
+    const struct gate_entry *entries, size_t n, int64_t deadline_ns,
+    struct err *err);
 
 /* The parts of the port (src/sale/ports.h), each in its file. */
 void gate_port_claim(struct gate_port *port); /* claim.c */

@@ -64,6 +64,8 @@ register('shrink', shrink, {'allow-oom'})
 register('tell', tell, {'allow-oom'})
 register('enqueue', enqueue)
 register('pending', pending, {'no-writes'})
+-- Apart from pending, which a replica and a full server answer as well.
+register('touch', touch, {'allow-oom'})
 register('take', take, {'allow-oom'})
 register('settled', settled, {'allow-oom'})
 register('queue_scan', queue_scan, {'no-writes'})

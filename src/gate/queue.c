@@ -99,6 +99,9 @@ static enum outcome port_pending(void *ctx, struct gate_ref ref,
 	command_customer(cmd, who);
 	done = entries_call(
 	    ctx, ARRAY_LEN(entries), deadline_ns, entries, &found, known, err);
+	if (done == OUT_DONE)
+		done =
+		    gate_durable_entries(ctx, entries, found, deadline_ns, err);
 	if (done != OUT_DONE)
 		return done;
 	*n = 0;

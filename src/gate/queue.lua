@@ -121,6 +121,18 @@ local function pending(keys, args)
 	return answer
 end
 
+-- What was seen here another connection may have written, and WAITAOF is about what
+-- its own one wrote: a write that changes nothing, of whatever epoch there is.
+-- OK | NOSALE
+local function touch(keys)
+	local epoch = redis.call('HGET', keys[META], 'epoch')
+	if not epoch then
+		return {'NOSALE'}
+	end
+	redis.call('HSET', keys[META], 'epoch', epoch)
+	return {'OK'}
+end
+
 -- How many entries are in the hands of settlers; nil: there is no group yet.  The
 -- stream must be there.
 local function group_pending(keys)

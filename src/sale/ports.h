@@ -240,7 +240,8 @@ struct gate_port {
 	 * *known is false when this gate is lost or of another epoch: then
 	 * nothing is proved by an empty list.  Ask the gate first and the
 	 * ledger afterwards: an order that was written in between is in the
-	 * ledger.
+	 * ledger.  Those that it shows are as durable as enqueue's; else
+	 * UNKNOWN.  The same of QUEUED wherever it is answered.
 	 */
 	enum outcome (*pending)(void *ctx, struct gate_ref ref,
 	    const struct customer *who, int64_t deadline_ns, struct order *out,

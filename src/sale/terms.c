@@ -20,12 +20,17 @@ struct gate_terms sale_terms(const struct sale *sale, uint32_t epoch)
 	    .opens = sale->opens, .closes = sale->closes};
 }
 
+/* A ledger that was set back knows less than the gate. */
+static bool may_tell(const struct sale *sale, const struct gate_gauge *gauge)
+{
+	return gauge->known && gauge->epoch <= sale->epoch;
+}
+
 bool sale_terms_differ(const struct sale *sale, const struct gate_gauge *gauge)
 {
 	struct gate_terms terms = sale_terms(sale, gauge->epoch);
 
-	/* A ledger that was set back knows less than the gate. */
-	if (!gauge->known || gauge->epoch > sale->epoch)
+	if (!may_tell(sale, gauge))
 		return false;
 	return terms.shut != gauge->terms.shut ||
 	       terms.opens.us != gauge->terms.opens.us ||
@@ -53,8 +58,11 @@ enum outcome sale_terms_follow(const struct gate_port *gate,
 		    ledger->ctx, id, deadline_ns, &sale, &found, &now, err);
 		if (out != OUT_DONE)
 			return out;
-		if (!found || !sale_terms_differ(&sale, &gauge))
+		if (!found || !may_tell(&sale, &gauge))
 			return OUT_DONE;
+		/* Also what it goes by already: somebody may have read what was
+		 * so before, and sleep, and would be believed (the model found
+		 * it). */
 		terms = sale_terms(&sale, gauge.epoch);
 		out = gate->tell(gate->ctx, (struct gate_ref){id, gauge.epoch},
 		    &terms, gauge.told, deadline_ns, &done, err);

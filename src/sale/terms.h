@@ -18,11 +18,12 @@ bool sale_terms_differ(
     const struct sale *sale, const struct gate_gauge *gauge) ATTR_MUSTUSE;
 
 /*
- * Tells the gate what the ledger says, if it goes by something else.  Any number
- * may do so at once, in any order: gauge, then ledger, then a compare-and-set on
- * what the gauge showed.  So what a gate goes by was read behind whatever it went
- * by before, and no clock is asked.  DONE when they agreed; also when the gate is
- * lost, for a new one is told anew.
+ * Tells the gate what the ledger says, also when it goes by that already.  Any
+ * number may do so at once, in any order: gauge, then ledger, then a compare-and-set
+ * on what the gauge showed.  So what a gate goes by was read behind whatever it was
+ * told before, and no clock is asked; and when this is DONE, nothing that was read
+ * before it began will be believed any more.  DONE also when the gate is lost, for a
+ * new one is told anew.
  */
 enum outcome sale_terms_follow(const struct gate_port *gate,
     const struct ledger_port *ledger, struct sale_id id, int64_t deadline_ns,

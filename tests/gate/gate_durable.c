@@ -200,6 +200,70 @@ START_TEST(test_config_denied)
 }
 END_TEST
 
+/* ---- what WAITAOF is asked after -------------------------------------------------- */
+
+/*
+ * WAITAOF is about what its own connection wrote.  An order that is there already
+ * was written by another: asked with touch 1, the answer comes with a write that
+ * changes nothing, so that there is something to wait for.
+ */
+START_TEST(test_touch)
+{
+	struct claim_id claim = queue_chain(1).id[0];
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 3, 1);
+	queue_enqueue(&rig, "ann", 1);
+	for (int touch = 0; touch < 2; touch++) {
+		long before = rig_changes(&rig);
+		redisReply *reply = redisCommand(rig.admin,
+		    "FCALL fg_enqueue_v2 7 {fg:5}:meta {fg:5}:1:free "
+		    "{fg:5}:1:lease {fg:5}:1:rec {fg:5}:1:slot "
+		    "{fg:5}:1:queue {fg:5}:1:void 1 ann 0 %d 0 hash ref 5 %b",
+		    touch, claim.b, (size_t)CLAIM_BYTES);
+
+		ck_assert_int_eq(reply->type, REDIS_REPLY_ARRAY);
+		ck_assert_str_eq(reply->element[0]->str, "QUEUED");
+		freeReplyObject(reply);
+		ck_assert_int_eq(rig_changes(&rig) - before, touch);
+	}
+	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
+	rig_close(&rig);
+}
+END_TEST
+
+/* The same by itself, for what was shown: of whatever epoch there is, and of a sale
+ * that is not there nothing is made. */
+START_TEST(test_touch_alone)
+{
+	static const struct {
+		const char *sale, *answer;
+		long changes;
+	} sales[] = {{"5", "OK", 1}, {"77", "NOSALE", 0}};
+	struct rig rig;
+
+	rig_open(&rig);
+	rig_sale(&rig, ref, 3, 1);
+	for (size_t i = 0; i < ARRAY_LEN(sales); i++) {
+		const char *s = sales[i].sale;
+		long before = rig_changes(&rig);
+		redisReply *reply = redisCommand(rig.admin,
+		    "FCALL fg_touch_v2 7 {fg:%s}:meta {fg:%s}:1:free "
+		    "{fg:%s}:1:lease {fg:%s}:1:rec {fg:%s}:1:slot "
+		    "{fg:%s}:1:queue {fg:%s}:1:void",
+		    s, s, s, s, s, s, s);
+
+		ck_assert_int_eq(reply->type, REDIS_REPLY_ARRAY);
+		ck_assert_str_eq(reply->element[0]->str, sales[i].answer);
+		freeReplyObject(reply);
+		ck_assert_int_eq(rig_changes(&rig) - before, sales[i].changes);
+	}
+	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
+	rig_close(&rig);
+}
+END_TEST
+
 /* ---- a crash -------------------------------------------------------------------- */
 
 static void shell(const char *command)
@@ -270,4 +334,5 @@ END_TEST
 TESTS_MAIN("gate-durable-real",
     UNIT_TABLE("settings", test_settings, ARRAY_LEN(rows)),
     UNIT("changed", test_changed_later), UNIT("first-file", test_first_file),
-    UNIT("denied", test_config_denied), UNIT_SLOW("killed", test_killed, 60))
+    UNIT("denied", test_config_denied), UNIT("touch", test_touch),
+    UNIT("touch-alone", test_touch_alone), UNIT_SLOW("killed", test_killed, 60))

@@ -275,37 +275,6 @@ START_TEST(test_a_lost_answer)
 }
 END_TEST
 
-/*
- * WAITAOF is about what its own connection wrote.  An order that is there already
- * was written by another: asked with touch 1, the answer comes with a write that
- * changes nothing, so that there is something to wait for.
- */
-START_TEST(test_touch)
-{
-	struct claim_id claim = queue_chain(1).id[0];
-	struct rig rig;
-
-	rig_open(&rig);
-	rig_sale(&rig, ref, 3, 1);
-	queue_enqueue(&rig, "ann", 1);
-	for (int touch = 0; touch < 2; touch++) {
-		long before = rig_changes(&rig);
-		redisReply *reply = redisCommand(rig.admin,
-		    "FCALL fg_enqueue_v2 7 {fg:5}:meta {fg:5}:1:free "
-		    "{fg:5}:1:lease {fg:5}:1:rec {fg:5}:1:slot "
-		    "{fg:5}:1:queue {fg:5}:1:void 1 ann 0 %d 0 hash ref 5 %b",
-		    touch, claim.b, (size_t)CLAIM_BYTES);
-
-		ck_assert_int_eq(reply->type, REDIS_REPLY_ARRAY);
-		ck_assert_str_eq(reply->element[0]->str, "QUEUED");
-		freeReplyObject(reply);
-		ck_assert_int_eq(rig_changes(&rig) - before, touch);
-	}
-	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
-	rig_close(&rig);
-}
-END_TEST
-
 /* Gone and soft: what waits counts as sold, but may come back. */
 START_TEST(test_no_unit_left)
 {
@@ -513,8 +482,7 @@ END_TEST
 
 TESTS_MAIN("gate-queue", UNIT_TABLE("scene", test_scene, ARRAY_LEN(scenes)),
     UNIT("one-fact", test_accepted_is_one_fact),
-    UNIT("lost-answer", test_a_lost_answer), UNIT("touch", test_touch),
-    UNIT("no-unit", test_no_unit_left),
+    UNIT("lost-answer", test_a_lost_answer), UNIT("no-unit", test_no_unit_left),
     UNIT_TABLE("no-unit-history", test_no_unit_left_and_history_lost, 2),
     UNIT("another-run", test_another_run_accepts_nothing),
     UNIT("no-sale", test_no_sale), UNIT("spent", test_spent),

@@ -26,8 +26,15 @@ unit_tests += %reldir%/test_conn
 unit_tests += %reldir%/test_durable
 %canon_reldir%_test_durable_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
 %canon_reldir%_test_durable_SOURCES = %reldir%/test_durable.c \
-	%reldir%/calls.h %reldir%/fake.c %reldir%/fake.h
+	%reldir%/calls.h %reldir%/durable_calls.h %reldir%/fake.c %reldir%/fake.h
 %canon_reldir%_test_durable_LDADD = $(GATE_TEST_LIBS)
+
+unit_tests += %reldir%/test_hearsay
+%canon_reldir%_test_hearsay_CPPFLAGS = $(GATE_TEST_CPPFLAGS)
+%canon_reldir%_test_hearsay_SOURCES = %reldir%/test_hearsay.c \
+	%reldir%/calls.h %reldir%/durable_calls.h %reldir%/fake.c \
+	%reldir%/fake.h
+%canon_reldir%_test_hearsay_LDADD = $(GATE_TEST_LIBS)
 
 unit_tests += %reldir%/test_open
 %canon_reldir%_test_open_CPPFLAGS = $(GATE_TEST_CPPFLAGS)

@@ -126,9 +126,12 @@ START_TEST(test_told)
 	    told[_i].shut || told[_i].untold ? 0 : w.wall_us + HOUR_US);
 	ck_assert(!sale_terms_differ(&w.sale, &gauge));
 	faults_none(&w);
-	/* Who has nothing to say says nothing. */
+	/* What it goes by it is told again: see test_agreed. */
 	ck_assert_int_eq(follow(&w), OUT_DONE);
-	ck_assert_uint_eq(w.plan.calls[FAULT_GATE_TELL], 0);
+	ck_assert_uint_eq(
+	    w.plan.calls[FAULT_GATE_TELL], told[_i].untold ? 0 : 1);
+	world_gauge(&w, &gauge);
+	ck_assert(!sale_terms_differ(&w.sale, &gauge));
 	world_fini(&w);
 }
 END_TEST
@@ -234,6 +237,35 @@ START_TEST(test_who_is_late_does_not_take_it_back)
 }
 END_TEST
 
+/* It is paused and resumed, which a keeper reads, and sleeps; it is paused again
+ * before the gate has heard of anything.  Who did that was told that the gate knows:
+ * the keeper may not take it back. */
+START_TEST(test_agreed)
+{
+	struct gate_gauge gauge;
+	struct gate_port sleepy;
+	struct err err;
+	struct world w;
+
+	world_open(&w);
+	change(&w, PAUSE);
+	ck_assert_int_eq(follow(&w), OUT_DONE);
+	world_sale_get(&w);
+	w.sale.state = SALE_STATE_OPEN;
+	world_sale_put(&w);
+	sleepy = w.gate;
+	sleepy.tell = meddled_tell;
+	meddler = (struct meddler){&w, PAUSE, true, 1};
+	ck_assert_int_eq(
+	    sale_terms_follow(&sleepy, &w.ledger, w.sale.id, INT64_MAX, &err),
+	    OUT_DONE);
+	ck_assert_uint_eq(meddler.times, 0);
+	world_gauge(&w, &gauge);
+	ck_assert(gauge.terms.shut);
+	world_fini(&w);
+}
+END_TEST
+
 static enum outcome contrary_tell(void *ctx, struct gate_ref ref,
     const struct gate_terms *terms, uint32_t seen, int64_t deadline_ns,
     bool *done, struct err *err)
@@ -258,7 +290,6 @@ START_TEST(test_who_is_never_heard_says_so)
 	meddler = (struct meddler){.w = &w};
 	crowded = w.gate;
 	crowded.tell = contrary_tell;
-	/* The other one's word is ours, at the second look. */
 	ck_assert_int_eq(
 	    sale_terms_follow(&crowded, &w.ledger, w.sale.id, INT64_MAX, &err),
 	    OUT_NOT_DONE);
@@ -278,17 +309,19 @@ static const enum fault_call calls[] = {
 START_TEST(test_a_call_fails)
 {
 	enum fault_call call = calls[(size_t)_i / ARRAY_LEN(kinds)];
+	enum fault_kind kind = kinds[(size_t)_i % ARRAY_LEN(kinds)];
+	bool twice = call == FAULT_GATE_TELL && kind == FAULT_UNKNOWN_APPLIED;
 	struct gate_gauge gauge;
 	struct world w;
 
 	world_open(&w);
 	change(&w, PAUSE);
-	fault_plan_add(&w.plan, call, 1, kinds[(size_t)_i % ARRAY_LEN(kinds)]);
+	fault_plan_add(&w.plan, call, 1, kind);
 	ck_assert_int_ne(follow(&w), OUT_DONE);
 	ck_assert_int_eq(follow(&w), OUT_DONE);
 	world_gauge(&w, &gauge);
 	ck_assert(gauge.terms.shut);
-	ck_assert_uint_eq(gauge.told, 1);
+	ck_assert_uint_eq(gauge.told, 2 + twice); /* world_open: once */
 	world_fini(&w);
 }
 END_TEST
@@ -397,6 +430,7 @@ END_TEST
 TESTS_MAIN("terms", UNIT_TABLE("told", test_told, ARRAY_LEN(told)),
     UNIT("no-gate", test_no_gate_to_tell), UNIT("new", test_a_new_gate),
     UNIT("late", test_who_is_late_does_not_take_it_back),
+    UNIT("agreed", test_agreed),
     UNIT("crowded", test_who_is_never_heard_says_so),
     UNIT_TABLE("fails", test_a_call_fails, ARRAY_LEN(calls) * ARRAY_LEN(kinds)),
     UNIT_TABLE("old-table", test_a_host_with_an_old_table, CHANGES),
