@@ -14,14 +14,15 @@
  * DIRECT	the sale begins in mode direct (else in mode queue)
  * SWITCH=n	its mode is changed, n times, at any moment
  * CLOSE	the sale is closed at any moment
+ * TERMS	the gate is told when it accepts, by operators and a keeper
  * POISON=r	the ledger refuses key r's rows for what they say
- * GET		somebody asks for an order that was accepted
+ * GET		somebody asks for an order, accepted or not
  * AWAY		the ledger may be away when a worker asks what was void before
  * LATE		one statement of a settler may be executed long after it gave up
  * REBUILDS=n	n operators make the gate anew, at any moment, and may die at it
  * RESTART	once, Redis is started anew, with all that it had
- * ROLLBACK	once, Redis is set back: not behind an acceptance that it has
- *		acknowledged (waitaof); with WEAK to anything (accept_loss)
+ * ROLLBACK	once, Redis is set back: not behind what it has acknowledged to be
+ *		on disk (waitaof); with WEAK to anything (accept_loss)
  * WIPE		once, Redis is emptied (accept_loss)
  * NOMETA	once, somebody deletes the meta, and nothing else
  * BUG_name	plants a bug
@@ -54,6 +55,10 @@
 /* Redis keeps its word: what it has acknowledged is there for good. */
 #if !defined(ROLLBACK) && !defined(WIPE)
 #define HONEST
+#endif
+/* It is asked, with waitaof, whether what was shown is on disk. */
+#if defined(ROLLBACK) && !defined(WEAK)
+#define SYNCS
 #endif
 /* Generations: those of the operators, and one at the end. */
 #if REBUILDS > 0 || defined(FAULT) || defined(POISON)
@@ -94,6 +99,14 @@ bool queues; /* the mode */
 /* ---- the gate: meta, and the keys of each epoch --------------------------------- */
 
 byte gep, retired; /* meta; gep 0: there is none */
+#ifdef TERMS
+bool gshut; /* meta: it accepts nothing */
+byte gtold; /* meta: how often it was told */
+bool sealed; /* who has closed the sale was told that the gate knows */
+#define SHUTS(queue) (queue && gshut)
+#else
+#define SHUTS(queue) false
+#endif
 bool doubt; /* meta: forgot, or the run id of another server */
 byte fr[NE * NU]; /* how often the unit is in the free list */
 byte rec[NE * NK]; /* 1 + unit * LIM + slot */
@@ -161,19 +174,6 @@ inline tell_accepted(t)
 	accepted = accepted | BIT(CL(r, t))
 }
 
-/*
- * 202, by what claim, rekey or pending have seen, none of which asks whether it is
- * on disk: with waitaof that is no promise (README.md).
- */
-inline tell_pending(t)
-{
-#if defined(ROLLBACK) && !defined(BUG_HEARSAY)
-	assert(told[r] != NO || row[CL(r, t)] == VOID)
-#else
-	tell_accepted(t)
-#endif
-}
-
 /* Sold attempts of the key r -> x: how many, y: the last. */
 inline own_row()
 {
@@ -233,6 +233,7 @@ inline sold_out()
 #define QUEUED 10
 #define SPENT 11
 #define GONEWAIT 12 /* GONE, and some of them wait */
+#define SHUT 13
 
 /* meta_of: of epoch e, and one that gives out; else res, and u: what it says. */
 inline g_gives(e)
@@ -289,6 +290,10 @@ inline g_claim(e, shown, queue)
 	x = 0;
 	for (i : 0 .. NU - 1) { x = x + fr[UNITS(e) + i] }
 	if
+	:: res == 0 && SHUTS(queue) -> res = SHUT
+	:: else
+	fi;
+	if
 	:: res != 0
 	:: res == 0 && z == LIM -> res = FULL
 	:: res == 0 && z < LIM && x == 0 && y > 0 -> res = SOFT
@@ -330,6 +335,9 @@ inline g_pop(e, queue)
 	rec[KEYS(e) + CL(r, a)] = LEASE(u, s);
 	if
 	:: queue ->
+#ifdef TERMS
+		assert(!sealed);	/* I11 */
+#endif
 		ent[KEYS(e) + CL(r, a)] = NEWID;
 		excused = (row[CL(r, a)] == VOID -> excused | BIT(CL(r, a)) :
 		    excused)
@@ -392,15 +400,16 @@ inline g_release(k, isvoid, e)
 	fi
 }
 
-/* own: slots of the customer's rows written back. */
+/* own: slots of the customer's rows written back; what it knew is no news. */
 inline g_own(c, e)
 {
 	if
 	:: gep == e ->
-		doubt = 1;
 		for (i : 0 .. LIM - 1) {
 			if
-			:: cs[SL(c, i)] != 0 ->
+			:: cs[SL(c, i)] != 0 &&
+			    slot[SLOTS(e) + SL(c, i)] != cs[SL(c, i)] ->
+				doubt = 1;
 				slot[SLOTS(e) + SL(c, i)] = cs[SL(c, i)]
 			:: else
 			fi
@@ -415,7 +424,7 @@ inline g_heal(k, unit, e)
 	:: gep == e ->
 		if
 		:: LEASED(e, k) && UNIT(rec[KEYS(e) + k]) == unit ->
-			rec[KEYS(e) + k] = 0; g_slots_clear(k, e)
+			rec[KEYS(e) + k] = 0; g_slots_clear(k, e); doubt = 1
 		:: else
 		fi;
 		x = own[unit] - 1;
@@ -527,24 +536,16 @@ inline l_batch(k0, l0, k1, l1, e, out)
 	fi
 }
 
-/*
- * A void row by a keeper or a worker of an older generation, late: its claim may
- * have been accepted since, by the new gate (README.md).
- */
-inline late_void(k, e)
-{
-#ifndef BUG_LATEVOID
-	excused = (e != epoch && row[k] == 0 -> excused | BIT(k) : excused)
-#else
-	skip
-#endif
-}
-
-/* void_claims and find: whoever was first stays, so that they may be one step. */
-inline l_void(k)
+/* void_claims and find: whoever was first stays, so that they may be one step.  Who
+ * acts for an epoch that is over decides nothing. */
+inline l_void(k, e)
 {
 	if
+#ifdef BUG_LATEVOID
 	:: row[k] == 0 ->
+#else
+	:: row[k] == 0 && e == epoch ->
+#endif
 #ifdef HONEST
 		/* I10: nobody's 202 becomes void without a reason. */
 		assert(!(accepted & BIT(k)) || POISONED(k) || excused & BIT(k));
@@ -602,7 +603,7 @@ inline w_pending()
 {
 	own_waiting(ep);
 	if
-	:: j < NA -> tell_pending(j); res = DONE
+	:: j < NA -> a = j; res = QUEUED; tries = rolled
 	:: else -> res = (gep == ep -> 0 : NOSALE)
 	fi
 }
@@ -736,8 +737,8 @@ accept:
 			acked = copied; tell_accepted(a) }
 			goto fin
 		fi
-	:: !queue && res == QUEUED ->
-		d_step { tell_pending(a) }; goto fin
+	:: !queue && res == QUEUED -> goto shown
+	:: res == SHUT -> goto fenced	/* the ledger says why */
 	:: res == EPOCH -> atomic {	/* claim_resync */
 			if
 			:: u != epoch || resynced -> goto fin
@@ -766,6 +767,20 @@ look_up:
 	:: res == FULL -> d_step { w_pending() }	/* all_held */
 	:: else
 	fi;
+	if
+	:: res == QUEUED -> goto shown
+	:: else -> goto fin
+	fi;
+
+shown:	/* attempt a waits, which maybe another has sent: touched, and waited for */
+#if defined(SYNCS) && !defined(BUG_HEARSAY)
+	if
+	:: goto fin	/* not in time, or on another connection */
+	:: d_step { tries == rolled -> acked = copied; tell_accepted(a) }
+	fi;
+#else
+	atomic { skip; d_step { tell_accepted(a) } };
+#endif
 	goto fin;
 
 record:
@@ -804,15 +819,26 @@ not_selling:	/* the gate first */
 		tries = res;
 		atomic { skip; d_step {
 			own_waiting(ep);
-			res = (gep == ep -> j : NA + 1)
+			res = (gep == ep -> j : NA + 1);
+			n = rolled
 		} }
+#ifdef SYNCS
+		if
+		:: res < NA ->
+			if
+			:: res = NA + 1	/* not in time: nobody knows */
+			:: d_step { n == rolled -> acked = copied }
+			fi
+		:: else
+		fi
+#endif
 	:: else -> tries = res; res = NA
 	fi;
 	atomic { skip; d_step {
 		own_row();
 		if
 		:: x > 0 -> tell(YES)
-		:: x == 0 && res < NA -> tell_pending(res)
+		:: x == 0 && res < NA -> tell_accepted(res)
 		/* ended: nobody who was let in before was on his way any more. */
 #ifdef BUG_ENDEDMODE
 		:: x == 0 && res == NA && tries == CLOSED &&
@@ -848,14 +874,15 @@ clash:
 			res = 0; n++;
 			g_rekey(CL(r, a), CL(r, tries), ep);
 			if
-			:: res == TAKEN || res == SAME -> a = tries
-			:: res == QUEUED -> tell_pending(tries)
+			:: res == TAKEN || res == SAME || res == QUEUED ->
+				a = tries
 			:: else
 			fi;
-			tries = 0 }
+			tries = (res == QUEUED -> rolled : 0) }
 		fi;
 		if
 		:: res == MINE -> goto look_up
+		:: res == QUEUED -> goto shown
 		:: res == TAKEN || res == SAME -> goto record
 		:: else -> goto fin
 		fi
@@ -879,10 +906,11 @@ clash:
 	assert(cs[SL(CUST(r), s)] != 0);
 	if	/* clash_slot */
 	:: goto fin
-	:: d_step { late_void(CL(r, a), ep); l_void(CL(r, a)) }
+	:: d_step { l_void(CL(r, a), ep) }
 	fi;
 	if
 	:: SOLD(CL(r, a)) -> tries = 0; goto clash
+	:: row[CL(r, a)] == 0 -> goto fin	/* that epoch is over */
 	:: else
 	fi;
 	if
@@ -943,14 +971,15 @@ proctype Keeper()
 		e = gep;
 		u = UNIT(rec[KEYS(e) + k]) }
 		d_step {
-			late_void(k, e);
-			l_void(k);
-			isvoid = !SOLD(k);
+			l_void(k, e);
+			isvoid = (row[k] == VOID);
 			elsewhere = SOLD(k) && row[k] != BOUGHT(u) }
-		d_step {
+		d_step {	/* only a row that was read decides */
 			if
 			:: isvoid || elsewhere -> g_release(k, isvoid, e)
-			:: else -> g_confirm(k, u, e)
+			:: !isvoid && !elsewhere && row[k] == BOUGHT(u) ->
+				g_confirm(k, u, e)
+			:: else
 			fi;
 			k = 0; u = 0; e = 0; isvoid = 0; elsewhere = 0 }
 	:: d_step { drain && QUIET -> kept = 1 }
@@ -1168,7 +1197,11 @@ alone:
 void_make:
 	if
 	:: goto again
-	:: d_step { l_void((k[c] - 1)) }
+	:: d_step { l_void((k[c] - 1), e); res = (row[k[c] - 1] == 0) }
+	fi;
+	if
+	:: res -> goto again	/* that epoch is over: nothing is buried */
+	:: !res
 	fi;
 by_row:
 	atomic {
@@ -1289,9 +1322,13 @@ inline b_carry()
 			:: takes & BIT(i) ->
 				x = SLOTS(e) + SL(CUST(KEY(i)), SLOT(page[i]));
 				if
-				:: rec[KEYS(e) + i] != 0 || slot[x] != 0 &&
+				:: rec[KEYS(e) + i] != 0 ->	/* THERE */
+					home[UNIT(page[i])] = 0;
+					page[i] = 0
+				:: rec[KEYS(e) + i] == 0 && slot[x] != 0 &&
 				    slot[x] != i + 1 ->
 					home[UNIT(page[i])] = 0;
+					page[i] = 0;
 					voids = voids | BIT(i)
 				:: else ->
 					nwait++;
@@ -1299,6 +1336,10 @@ inline b_carry()
 					rec[KEYS(e) + i] = page[i];
 					ent[KEYS(e) + i] = NEWID
 				fi
+			:: !(takes & BIT(i)) && (voids & BIT(i)) &&
+			    rec[KEYS(e) + i] != 0 ->	/* asked about: THERE */
+				page[i] = 0;
+				voids = voids & ~BIT(i)
 			:: else
 			fi
 		}
@@ -1306,7 +1347,17 @@ inline b_carry()
 #ifdef BUG_VOIDCARRIED
 	voids = voids | takes;
 #endif
-	takes = 0
+	takes = 0;
+	/* For whom a unit has become free: another round. */
+	for (i : 0 .. NK - 1) {
+		y = UNIT(page[i]);
+		if
+		:: (voids & BIT(i)) && page[i] != 0 && home[y] == 0 ->
+			home[y] = i + 2;
+			takes = takes | BIT(i); voids = voids & ~BIT(i)
+		:: else
+		fi
+	}
 }
 
 inline b_void()
@@ -1314,7 +1365,10 @@ inline b_void()
 	for (i : 0 .. NK - 1) {
 		page[i] = 0;
 		if
-		:: voids & BIT(i) -> l_void(i)
+		:: voids & BIT(i) -> l_void(i, e);
+#ifndef BUG_LATEVOID
+			won = won && row[i] != 0	/* voided_read */
+#endif
 		:: else
 		fi
 	}
@@ -1358,7 +1412,10 @@ inline b_publish()
 	:: gep < e && retired <= e && (x != nfree || y != nown + nwait ||
 	    z != nwait || held != z) -> won = 0
 #endif
-	:: else -> gep = e; retired = 0; doubt = 0
+	:: else -> gep = e; retired = 0; doubt = 0;
+#ifdef TERMS
+		gshut = 0; gtold = 0
+#endif
 	fi
 }
 
@@ -1375,7 +1432,7 @@ proctype Rebuilder(bool mortal)
 {
 	byte e, st, first, last, nfree, nown, nwait, takes, voids;
 	byte home[NU], page[NK];
-	bool won;
+	bool won, asked;
 
 again:
 	if
@@ -1412,16 +1469,22 @@ again:
 		:: mortal -> goto gone
 		:: d_step { b_sift(); skip }
 		fi;
-		if
-		:: takes != 0 -> d_step { b_carry(); skip }
-		:: else
-		fi;
+		do
+		:: won && (takes != 0 || voids != 0 && !asked) ->
+			d_step { b_carry(); asked = 1 }
+		:: else -> break
+		od;
+		asked = 0;
 		if
 		:: !won -> goto gone
 		:: won && voids != 0 ->
 			if
 			:: mortal -> goto gone
 			:: d_step { b_void(); skip }
+			fi;
+			if
+			:: !won -> goto gone
+			:: won
 			fi
 		:: else
 		fi;
@@ -1470,29 +1533,85 @@ stop:	skip
 #ifdef GET
 proctype Get(byte k)
 {
-	byte e, res;
+	byte e, was;
+	bool knew;
 
 	if
 	:: goto gone
-	:: atomic { accepted & BIT(k) -> e = epoch }
+	:: atomic { knew = (accepted & BIT(k)) != 0; e = epoch }
 	fi;
 	if
 	:: row[k] != 0 -> goto gone
 	:: row[k] == 0
 	fi;
-	if	/* pending, of the generation that the table has */
-	:: gep != e -> goto gone	/* 503 */
-	:: gep == e && ent[KEYS(e) + k] != 0 -> goto gone	/* 202 */
-	:: gep == e && ent[KEYS(e) + k] == 0
-	fi;
+	atomic {	/* pending, of the generation that the table has */
+		was = rolled;
+		if
+		:: gep != e -> goto gone	/* 503 */
+		:: gep == e && ent[KEYS(e) + k] != 0 -> goto shown
+		:: gep == e && ent[KEYS(e) + k] == 0
+		fi };
 #ifndef BUG_LOOKONCE
 	if
 	:: row[k] != 0 -> goto gone
 	:: row[k] == 0
 	fi;
 #endif
-	assert(lost);	/* 404 for what was accepted, and not decided */
-gone:	atomic { e = 0; live-- }
+	assert(!knew || lost);	/* 404 for what was accepted, and not decided */
+	goto gone;
+shown:	/* 202; "mine" shows what nobody was told of before */
+#if defined(SYNCS) && !defined(BUG_HEARSAY)
+	if
+	:: goto gone	/* 503 */
+	:: atomic { was == rolled -> acked = copied;
+		accepted = accepted | BIT(k) }
+	fi;
+#else
+	accepted = accepted | BIT(k);
+#endif
+gone:	atomic { e = 0; was = 0; knew = 0; live-- }
+}
+#endif
+
+/* ---- what the gate is told: terms.c -------------------------------------------------------- */
+
+#ifdef TERMS
+/* gauge, then ledger, then a compare-and-set */
+inline follow()
+{
+	do
+	:: d_step { e = gep; was = gtold; shut = gshut }
+		d_step { want = (state == CLOSED || !queues || epoch != e);
+			done = (e == 0);
+#ifdef BUG_AGREE
+			done = done || shut == want;
+#endif
+			shut = 0 }
+		d_step {
+			if
+#ifdef BUG_LASTWORD
+			:: !done && gep == e ->
+#else
+			:: !done && gep == e && gtold == was ->
+#endif
+				gshut = want; gtold++; done = 1
+			:: else
+			fi;
+			e = 0; was = 0; want = 0 }
+		if
+		:: done -> done = 0; break
+		:: !done
+		fi
+	od
+}
+
+proctype Teller()
+{
+	byte e, was;
+	bool shut, want, done;
+
+	follow();
+	live--
 }
 #endif
 
@@ -1502,9 +1621,16 @@ gone:	atomic { e = 0; live-- }
 proctype Switch()
 {
 	byte n;
+#ifdef TERMS
+	byte e, was;
+	bool shut, want, done;
+#endif
 
 	do
 	:: n < SWITCH -> atomic { queues = !queues; n++ }
+#ifdef TERMS
+		follow()
+#endif
 	:: break
 	od;
 	atomic { n = 0; live-- }
@@ -1514,7 +1640,16 @@ proctype Switch()
 #ifdef CLOSE
 proctype Close()
 {
+#ifdef TERMS
+	byte e, was;
+	bool shut, want, done;
+
+	state = CLOSED;
+	follow();
+	atomic { sealed = 1; live-- }
+#else
 	atomic { state != CLOSED -> state = CLOSED; live-- }
+#endif
 }
 #endif
 
@@ -1612,6 +1747,10 @@ init
 		d_step {
 #ifndef DIRECT
 		queues = 1;
+#else
+#ifdef TERMS
+		gshut = 1;
+#endif
 #endif
 		gep = 1;
 		for (i : 0 .. NU - 1) { fr[i] = 1 }
@@ -1642,6 +1781,9 @@ init
 #endif
 #ifdef CLOSE
 		run Close(); live++;
+#endif
+#ifdef TERMS
+		run Teller(); live++;
 #endif
 #ifdef GET
 		run Get(CL(GET, 0)); live++;
