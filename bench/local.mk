@@ -34,3 +34,22 @@ CLEANFILES += $(grow_programs)
 
 .PHONY: bench-programs
 bench-programs: $(grow_programs)
+
+EXTRA_PROGRAMS += %reldir%/ledger-batch
+CLEANFILES += %reldir%/ledger-batch$(EXEEXT)
+%canon_reldir%_ledger_batch_SOURCES = %reldir%/ledger-batch.c
+%canon_reldir%_ledger_batch_LDADD = libledger.a libsale.a libbase.a $(MYSQL_LIBS)
+EXTRA_DIST += %reldir%/batch.sh
+
+.PHONY: bench-batch
+bench-batch: %reldir%/ledger-batch$(EXEEXT)
+	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	    sh '$(srcdir)/%reldir%/batch.sh'
+
+# The three modes side by side.
+EXTRA_DIST += %reldir%/modes.sh
+
+.PHONY: bench-modes
+bench-modes: all
+	top_srcdir='$(top_srcdir)' top_builddir='$(top_builddir)' \
+	    sh '$(srcdir)/%reldir%/modes.sh'

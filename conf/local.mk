@@ -11,6 +11,8 @@ dist_example_DATA = \
 	%reldir%/my.cnf \
 	%reldir%/nginx.conf \
 	%reldir%/redis.conf \
+	%reldir%/systemd/flashgate-sweep.service \
+	%reldir%/systemd/flashgate-sweep.timer \
 	%reldir%/systemd/flashgate.service \
 	%reldir%/systemd/flashgate.socket \
 	%reldir%/systemd/flashgate.sysusers \

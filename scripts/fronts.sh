@@ -9,7 +9,8 @@
 # NAME is nginx, apache (mod_proxy_fcgi), fcgid (Apache mod_fcgid), lighttpd,
 # caddy or h2o.  Each runs the example that is shipped under conf/, with paths
 # and port put in, inside the few lines that make a server of its own.  Uses
-# $dir, $here, $keep and, for fcgid, $flashgate.
+# $dir, $here, $keep and, for fcgid, $flashgate; FRONT_READ_TIMEOUT is how long
+# nginx waits for an answer, where a busy machine is not what is tested.
 
 # Not NGINX: a variable of that name tells nginx to inherit sockets and to stay in
 # the foreground.
@@ -53,6 +54,7 @@ front_conf_nginx() {
 	    -e "s|unix:/run/flashgate/status.sock|unix:$dir/status.sock|" \
 	    -e "s|listen 80;|listen 127.0.0.1:$port backlog=4096;|" \
 	    -e "s|fastcgi_keep_conn on|fastcgi_keep_conn $keep|" \
+	    -e "s|fastcgi_read_timeout 5s|fastcgi_read_timeout ${FRONT_READ_TIMEOUT:-5s}|" \
 	    "$here/conf/nginx.conf" |
 	if [ "$keep" = on ]; then cat; else sed '/keepalive 64;/d'; fi
 	echo "}"

@@ -34,8 +34,8 @@ CREATE TABLE IF NOT EXISTS sales (
 -- unit nor slot, and NULLs do not collide: it decides its claim and occupies
 -- nothing.  The customer is VARBINARY because the gate compares bytes: under a
 -- collation 'alice', 'ALICE' and 'alice ' would share one limit.  No foreign
--- key: it would lock the sale's row for void rows as well, and make a rebuild
--- wait for them.
+-- key: each insert's own guard locks the sale's row, and looks at more than that
+-- it is there.
 CREATE TABLE IF NOT EXISTS orders (
   claim        BINARY(16) NOT NULL PRIMARY KEY,
   sale_id      INT UNSIGNED NOT NULL,

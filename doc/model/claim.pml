@@ -338,15 +338,17 @@ inline g_heal(k, unit, e)
 #else
 		:: rec[k] != 0 && UNIT(k) == unit ->
 #endif
-			rec[k] = 0; g_slots_clear(k)
+			rec[k] = 0; g_slots_clear(k);
+			DOUBT
 		:: else
 		fi;
-		DOUBT;
 #ifndef BUG_NOHEAL
 		x = own[unit] - 1;
 		for (j : 0 .. LIM - 1) {
 			if
-			:: cs[SL(CUST(KEY(x)), j)] == x + 1 ->
+			:: cs[SL(CUST(KEY(x)), j)] == x + 1 &&
+			    slot[SL(CUST(KEY(x)), j)] != x + 1 ->
+				DOUBT;
 				slot[SL(CUST(KEY(x)), j)] = x + 1
 			:: else
 			fi
@@ -361,11 +363,12 @@ inline g_own()
 {
 	if
 	:: gep == ep ->
-		DOUBT;
 		for (i : 0 .. LIM - 1) {
 			x = SL(CUST(r), i);
 			if
-			:: (tries >> i) & 1 -> slot[x] = cs[x]
+			:: ((tries >> i) & 1) && slot[x] != cs[x] ->
+				DOUBT;
+				slot[x] = cs[x]
 			:: else
 			fi
 		}
@@ -488,11 +491,12 @@ inline l_record(k, unit, sl, e, out)
 	fi
 }
 
-/* void_claims and find: whoever was first stays, so that they may be one step. */
-inline l_void(k)
+/* void_claims and find: whoever was first stays, so that they may be one step.  Who
+ * acts for an epoch that is over decides nothing. */
+inline l_void(k, e)
 {
 	if
-	:: row[k] == 0 -> row[k] = VOID
+	:: row[k] == 0 && e == epoch -> row[k] = VOID
 	:: else
 	fi
 }
@@ -792,10 +796,11 @@ clash:
 	assert(cs[SL(CUST(r), s)] != 0);
 	if	/* clash_slot */
 	:: goto fin
-	:: d_step { l_void(CL(r, a)) }
+	:: d_step { l_void(CL(r, a), ep) }
 	fi;
 	if
 	:: SOLD(CL(r, a)) -> tries = 0; goto clash	/* a twin of ours */
+	:: row[CL(r, a)] == 0 -> goto fin	/* that epoch is over */
 	:: else
 	fi;
 	if
@@ -862,15 +867,17 @@ proctype Keeper()
 #ifdef BUG_NOVOID
 			isvoid = !SOLD(k);
 #else
-			l_void(k);
-			isvoid = !SOLD(k);
+			l_void(k, e);
+			isvoid = (row[k] == VOID);
 #endif
 #endif
 			elsewhere = SOLD(k) && row[k] != BOUGHT(u) }
-		d_step {
+		d_step {	/* only a row that was read decides */
 			if
 			:: isvoid || elsewhere -> g_release(k, isvoid, e)
-			:: else -> g_confirm(k, u, e)
+			:: !isvoid && !elsewhere && row[k] == BOUGHT(u) ->
+				g_confirm(k, u, e)
+			:: else
 			fi;
 			k = 0; u = 0; e = 0; isvoid = 0; elsewhere = 0 }
 #ifdef STOCK

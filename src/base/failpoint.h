@@ -45,6 +45,12 @@
 	X(after_confirm, false)                                      \
 	X(before_reply, false)                                       \
 	X(mid_reply, false)                                          \
+	/* an accepted order, and its settler */                     \
+	X(before_enqueue, true) /* err: not sent, nobody knows */    \
+	X(after_enqueue, true) /* err: done, the answer lost */      \
+	X(after_take, true) /* err: given out, the answer lost */    \
+	X(before_settled, true) /* err: not sent, nobody knows */    \
+	X(after_settled, true) /* err: done, the answer lost */      \
 	/* the keeper */                                             \
 	X(tick_begin, false)                                         \
 	X(reap_after_list, false)                                    \
@@ -52,9 +58,20 @@
 	X(reap_after_read, false)                                    \
 	X(reap_before_release, true) /* err: as if it had failed */  \
 	X(reap_after_release, false)                                 \
+	/* a settler */                                              \
+	X(settler_tick, false)                                       \
+	X(settle_after_take, false)                                  \
+	X(settle_after_commit, false)                                \
+	X(settle_before_told, false)                                 \
+	/* a settler and the ledger */                               \
+	X(before_batch, true) /* err: not sent, and nobody knows */  \
+	X(at_batch_send, false) /* all looks at clocks are over */   \
+	X(after_batch, true) /* err: done, the answer lost */        \
+	X(bury_before_commit, false)                                 \
 	/* a gate is made */                                         \
 	X(rebuild_after_bump, false)                                 \
 	X(rebuild_mid_push, false)                                   \
+	X(rebuild_mid_carry, false)                                  \
 	X(rebuild_before_publish, false)                             \
 	X(rebuild_after_publish, false)                              \
 	X(rebuild_after_open, false)                                 \

@@ -29,7 +29,10 @@
 	X(claim_no_customer, "the claim id does not hold the customer", samekey) \
 	X(claim_no_key, "the claim id does not hold the key", twokeys) \
 	X(rebuild_sells_sold, "a rebuild puts sold units on sale", rebuilt) \
-	X(tell_early, "a row is told before it is on disk", held)
+	X(tell_early, "a row is told before it is on disk", held) \
+	X(settle_acks_first, "the gate hears \"sold\" before the commit", acked) \
+	X(settle_blind, "a row in the way counts as sold without reading", blind) \
+	X(carry_none, "a rebuild forgets the orders that wait", carried)
 /* clang-format on */
 
 enum mutant {

@@ -45,6 +45,13 @@ static enum outcome port_own(void *ctx, struct gate_ref ref,
 	return gate_call_status(ctx, deadline_ns, NULL, err);
 }
 
+static enum outcome port_retire(
+    void *ctx, struct gate_ref ref, int64_t deadline_ns, struct err *err)
+{
+	epoch_fcall(ctx, ref, GATE_FN("retire"));
+	return gate_call_status(ctx, deadline_ns, NULL, err);
+}
+
 static enum outcome port_publish(void *ctx, struct gate_ref ref,
     const struct gate_seeded *seeded, int64_t deadline_ns, struct err *err)
 {
@@ -57,6 +64,8 @@ static enum outcome port_publish(void *ctx, struct gate_ref ref,
 	command_number(cmd, (uint64_t)gate->lease_ms);
 	command_number(cmd, seeded->free);
 	command_number(cmd, seeded->owners);
+	command_number(cmd, seeded->waiting);
+	command_number(cmd, seeded->retired);
 	return gate_call_status(gate, deadline_ns, NULL, err);
 }
 
@@ -89,13 +98,34 @@ static enum outcome port_relimit(void *ctx, struct gate_ref ref, uint32_t limit,
 	return gate_call_status(ctx, deadline_ns, NULL, err);
 }
 
+static enum outcome port_tell(void *ctx, struct gate_ref ref,
+    const struct gate_terms *terms, uint32_t told, int64_t deadline_ns,
+    bool *done, struct err *err)
+{
+	struct command *cmd = epoch_fcall(ctx, ref, GATE_FN("tell"));
+	uint32_t number = 0;
+	enum outcome out;
+
+	BUG_ON(terms->opens.us < 0 || terms->closes.us < 0);
+	command_number(cmd, terms->shut);
+	command_number(cmd, (uint64_t)terms->opens.us);
+	command_number(cmd, (uint64_t)terms->closes.us);
+	command_number(cmd, told);
+	out = gate_call_status(ctx, deadline_ns, &number, err);
+	if (out == OUT_DONE)
+		*done = number == 1;
+	return out;
+}
+
 void gate_port_build(struct gate_port *port)
 {
 	port->seed = port_seed;
 	port->own = port_own;
+	port->retire = port_retire;
 	port->publish = port_publish;
 	port->discard = port_discard;
 	port->grow = port_grow;
 	port->shrink = port_shrink;
 	port->relimit = port_relimit;
+	port->tell = port_tell;
 }

@@ -23,20 +23,46 @@ static void dropped_tell(struct gate_ref ref, uint32_t dropped)
 		    ref.sale.v, dropped);
 }
 
-/* The end of claim and rekey. */
-static enum outcome ticket_call(struct gate *gate, struct gate_ref ref,
-    size_t chain_n, int64_t deadline_ns, struct gate_ticket *out,
-    struct err *err)
+enum outcome gate_ticket_call(struct gate *gate,
+    const struct claim_chain *chain, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
 {
+	struct gate_ref ref = gate->keys.ref;
+	struct gate_ticket ticket;
 	uint32_t dropped = 0;
 	redisReply *reply;
+	bool good;
 	enum outcome done = gate_call(gate, deadline_ns, &reply, err);
 
 	if (done != OUT_DONE)
 		return done;
-	done = gate_finish(
-	    gate, reply, gate_reply_ticket(reply, chain_n, out, &dropped), err);
+	good = gate_reply_ticket(reply, chain->n, &ticket, &dropped);
+	if (good && ticket.answer == GATE_QUEUED) {
+		ticket.queued.sale = ref.sale;
+		ticket.queued.epoch = ref.epoch;
+		good =
+		    claim_eq(&ticket.queued.claim, &chain->id[ticket.attempt]);
+	}
+	done = gate_finish(gate, reply, good, err);
 	dropped_tell(ref, dropped);
+	if (done == OUT_DONE)
+		*out = ticket;
+	return done;
+}
+
+/* What waits, another connection has accepted. */
+static enum outcome claim_call(struct gate *gate,
+    const struct claim_chain *chain, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
+{
+	struct gate_ticket ticket;
+	enum outcome done =
+	    gate_ticket_call(gate, chain, deadline_ns, &ticket, err);
+
+	if (done == OUT_DONE && ticket.answer == GATE_QUEUED)
+		done = gate_durable_seen(gate, deadline_ns, err);
+	if (done == OUT_DONE)
+		*out = ticket;
 	return done;
 }
 
@@ -56,7 +82,7 @@ static enum outcome port_claim(void *ctx, struct gate_ref ref,
 		command_claim(cmd, &chain->id[i]);
 	if (FAILPOINT_ERR(before_claim, err))
 		return OUT_UNKNOWN;
-	done = ticket_call(gate, ref, chain->n, deadline_ns, out, err);
+	done = claim_call(gate, chain, deadline_ns, out, err);
 	return FAILPOINT_ERR(after_claim, err) ? OUT_UNKNOWN : done;
 }
 
@@ -150,13 +176,14 @@ static enum outcome port_rekey(void *ctx, struct gate_ref ref,
 {
 	struct gate *gate = ctx;
 	struct command *cmd = gate_fcall(gate, ref, GATE_FN("rekey"));
+	struct claim_chain chain = {.id = {*to}, .n = 1};
 
 	BUG_ON(claim_eq(from, to));
 	command_number(cmd, ref.epoch);
 	command_claim(cmd, from);
 	command_claim(cmd, to);
 	command_customer(cmd, who);
-	return ticket_call(gate, ref, 1, deadline_ns, out, err);
+	return claim_call(gate, &chain, deadline_ns, out, err);
 }
 
 void gate_port_claim(struct gate_port *port)

@@ -6,13 +6,14 @@
 #include "base/bug.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 /* One hash tag, so that a cluster keeps a sale on one node. */
 void gate_keys_make(struct gate_ref ref, struct gate_keys *out)
 {
 	static const char *const parts[GATE_KEYS] = {
-	    NULL, "free", "lease", "rec", "slot"};
+	    NULL, "free", "lease", "rec", "slot", "queue", "void"};
 
 	out->ref = ref;
 	for (size_t i = 0; i < GATE_KEYS; i++) {
@@ -43,15 +44,30 @@ void command_text(struct command *cmd, const char *text)
 	command_bytes(cmd, text, strlen(text));
 }
 
-void command_number(struct command *cmd, uint64_t number)
+static ATTR_PRINTF(2, 3) void command_printf(
+    struct command *cmd, const char *fmt, ...)
 {
 	char *at = cmd->text + cmd->text_n;
 	size_t room = sizeof(cmd->text) - cmd->text_n;
-	int n = snprintf(at, room, "%" PRIu64, number);
+	va_list ap;
+	int n;
 
+	va_start(ap, fmt);
+	n = vsnprintf(at, room, fmt, ap);
+	va_end(ap);
 	BUG_ON(n < 0 || (size_t)n >= room);
 	command_bytes(cmd, at, (size_t)n);
 	cmd->text_n += (size_t)n;
+}
+
+void command_number(struct command *cmd, uint64_t number)
+{
+	command_printf(cmd, "%" PRIu64, number);
+}
+
+void command_entry(struct command *cmd, struct gate_entry_id id)
+{
+	command_printf(cmd, "%" PRIu64 "-%" PRIu64, id.ms, id.seq);
 }
 
 void command_claim(struct command *cmd, const struct claim_id *claim)
@@ -74,11 +90,11 @@ void command_start(struct command *cmd, const char *word)
 void command_fcall(
     struct command *cmd, const char *function, const struct gate_keys *keys)
 {
-	_Static_assert(GATE_KEYS == 5, "as the number of keys below");
+	_Static_assert(GATE_KEYS == 7, "as the number of keys below");
 
 	command_start(cmd, "FCALL");
 	command_text(cmd, function);
-	command_text(cmd, "5");
+	command_text(cmd, "7");
 	for (size_t i = 0; i < GATE_KEYS; i++)
 		command_bytes(cmd, keys->name[i], keys->len[i]);
 }

@@ -12,8 +12,8 @@
 
 #define GATE_BATCH_MAX 1000 /* items of one call; BATCH_MAX in gate.lua */
 
-/* As KEYS in gate.lua: meta, free, lease, rec, slot. */
-#define GATE_KEYS    5
+/* As KEYS in gate.lua: meta, free, lease, rec, slot, queue, void. */
+#define GATE_KEYS    7
 #define GATE_KEY_MAX 48
 struct gate_keys {
 	struct gate_ref ref; /* whose they are; sale 0: nobody's yet */
@@ -23,8 +23,8 @@ struct gate_keys {
 
 void gate_keys_make(struct gate_ref ref, struct gate_keys *out);
 
-/* FCALL, name, 5, five keys, epoch; and three arguments for each of a batch. */
-#define COMMAND_ARGS_MAX (16 + 3 * GATE_BATCH_MAX)
+/* FCALL, name, 7, seven keys, epoch; and three arguments for each of a batch. */
+#define COMMAND_ARGS_MAX (18 + 3 * GATE_BATCH_MAX)
 #define COMMAND_TEXT_MAX (256 + 12 * GATE_BATCH_MAX)
 struct command {
 	int argc;
@@ -41,6 +41,7 @@ void command_fcall(
 void command_bytes(struct command *cmd, const void *p, size_t n);
 void command_text(struct command *cmd, const char *text);
 void command_number(struct command *cmd, uint64_t number);
+void command_entry(struct command *cmd, struct gate_entry_id id);
 void command_claim(struct command *cmd, const struct claim_id *claim);
 void command_customer(struct command *cmd, const struct customer *who);
 

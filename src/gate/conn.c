@@ -104,8 +104,11 @@ static bool conn_ready(
 {
 	if (conn->redis != NULL && !usable(conn))
 		gate_conn_drop(conn);
-	if (conn->redis == NULL)
-		conn->redis = gate_open(conn->target, deadline_ns, err);
+	if (conn->redis != NULL)
+		return true;
+	conn->redis = gate_open(conn->target, deadline_ns, err);
+	if (conn->redis != NULL)
+		conn->opened++;
 	return conn->redis != NULL;
 }
 

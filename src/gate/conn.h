@@ -17,6 +17,7 @@ struct gate_conn {
 	struct wire_out out; /* posted, not yet sent */
 	size_t posted; /* commands in `out` */
 	size_t owed; /* replies to posted commands that were sent */
+	uint64_t opened; /* connections so far: which one this is */
 };
 
 void gate_conn_init(struct gate_conn *conn, const struct gate_target *target);

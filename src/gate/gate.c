@@ -56,6 +56,7 @@ struct gate *gate_new(const struct gate_conf *conf, struct err *err)
 	};
 	gate->timeout_ms = conf->timeout_ms;
 	gate->lease_ms = conf->lease_ms;
+	gate->durability = conf->durability;
 	gate_conn_init(&gate->conn, &gate->target);
 	return gate;
 }
@@ -81,6 +82,7 @@ struct gate_port gate_port(struct gate *gate)
 	gate_port_claim(&port);
 	gate_port_keep(&port);
 	gate_port_build(&port);
+	gate_port_queue(&port);
 	return port;
 }
 

@@ -4,6 +4,7 @@
 
 #include "gate/reply.h"
 #include "base/bug.h"
+#include "gate/entry.h"
 
 #include <string.h>
 
@@ -44,6 +45,16 @@ static bool u32_at(const redisReply *reply, size_t i, uint32_t min,
 	return true;
 }
 
+static bool bool_at(const redisReply *reply, size_t i, bool *out)
+{
+	int64_t value;
+
+	if (!int_at(reply, i, 1, &value))
+		return false;
+	*out = value != 0;
+	return true;
+}
+
 static bool text_at(const redisReply *reply, size_t i, struct strv *out)
 {
 	const redisReply *at = item(reply, i);
@@ -61,12 +72,15 @@ static const struct {
 	enum gate_answer answer;
 	size_t items; /* with the word */
 } answers[] = {
-    {"TAKEN", GATE_TAKEN, 4},
+    {"TAKEN", GATE_TAKEN, 5},
     {"SAME", GATE_SAME, 4},
     {"MINE", GATE_MINE, 2},
+    {"QUEUED", GATE_QUEUED, 3},
+    {"SPENT", GATE_SPENT, 1},
+    {"SHUT", GATE_SHUT, 1},
     {"LIMIT", GATE_LIMIT, 1},
     {"SOFT", GATE_SOFT, 3},
-    {"GONE", GATE_GONE, 3},
+    {"GONE", GATE_GONE, 4},
     {"EPOCH", GATE_EPOCH, 2},
     {"NOSALE", GATE_NO_SALE, 1},
 };
@@ -105,28 +119,46 @@ static bool unit_and_slot(const redisReply *reply, struct gate_ticket *out)
 	       u32_at(reply, 2, 1, SALE_PER_CUSTOMER_MAX, &out->slot);
 }
 
+/* An accepted order that nobody can read is not shown as one. */
+static bool queued_at(const redisReply *reply, size_t i, struct order *out)
+{
+	struct gate_entry entry;
+
+	if (!gate_entry_read(item(reply, i), &entry) || entry.flaw[0] != '\0')
+		return false;
+	*out = entry.order;
+	return true;
+}
+
 static bool ticket_fields(const redisReply *reply, size_t chain_n,
     struct gate_ticket *out, uint32_t *dropped)
 {
 	switch (out->answer) {
 	case GATE_TAKEN:
 		return unit_and_slot(reply, out) &&
-		       u32_at(reply, 3, 0, UINT32_MAX, dropped);
+		       attempt_at(reply, 3, chain_n, &out->attempt) &&
+		       u32_at(reply, 4, 0, UINT32_MAX, dropped);
 	case GATE_SAME:
 		return unit_and_slot(reply, out) &&
 		       attempt_at(reply, 3, chain_n, &out->attempt);
 	case GATE_MINE:
 		return attempt_at(reply, 1, chain_n, &out->attempt);
+	case GATE_QUEUED:
+		return attempt_at(reply, 1, chain_n, &out->attempt) &&
+		       queued_at(reply, 2, &out->queued);
 	case GATE_GONE:
 		return u32_at(reply, 1, 0, SALE_PER_CUSTOMER_MAX,
 			   &out->slots_held) &&
-		       u32_at(reply, 2, 0, UINT32_MAX, &out->units);
+		       u32_at(reply, 2, 0, UINT32_MAX, &out->units) &&
+		       bool_at(reply, 3, &out->waiting);
 	case GATE_SOFT:
 		return u32_at(reply, 1, 0, SALE_PER_CUSTOMER_MAX,
 			   &out->slots_held) &&
 		       u32_at(reply, 2, 0, UINT32_MAX, dropped);
 	case GATE_EPOCH:
 		return u32_at(reply, 1, 0, UINT32_MAX, &out->epoch);
+	case GATE_SPENT:
+	case GATE_SHUT:
 	case GATE_LIMIT:
 	case GATE_NO_SALE:
 		return true;
@@ -182,10 +214,10 @@ bool gate_reply_gauge(
 	struct gate_gauge gauge = {0};
 	struct gate_status status;
 	struct strv word;
-	int64_t free_n, leased, restarted;
+	int64_t free_n, leased, waiting, delivered;
 
 	if (text_at(reply, 0, &word) && strv_eq(word, STRV("OK"))) {
-		if (items(reply) != 9 ||
+		if (items(reply) != 16 ||
 		    !u32_at(reply, 1, 0, UINT32_MAX, &gauge.epoch) ||
 		    !u32_at(reply, 2, 0, UINT32_MAX, &gauge.units) ||
 		    !u32_at(reply, 3, 1, SALE_PER_CUSTOMER_MAX, &gauge.limit) ||
@@ -193,12 +225,20 @@ bool gate_reply_gauge(
 		    !int_at(reply, 5, INT64_MAX, &leased) ||
 		    !u32_at(reply, 6, 0, UINT32_MAX, &gauge.forgot) ||
 		    !u32_at(reply, 7, 0, UINT32_MAX, &gauge.dropped) ||
-		    !int_at(reply, 8, 1, &restarted))
+		    !bool_at(reply, 8, &gauge.restarted) ||
+		    !int_at(reply, 9, INT64_MAX, &waiting) ||
+		    !int_at(reply, 10, waiting, &delivered) ||
+		    !int_at(reply, 11, INT64_MAX, &gauge.oldest_ms) ||
+		    !bool_at(reply, 12, &gauge.terms.shut) ||
+		    !int_at(reply, 13, INT64_MAX, &gauge.terms.opens.us) ||
+		    !int_at(reply, 14, INT64_MAX, &gauge.terms.closes.us) ||
+		    !u32_at(reply, 15, 0, UINT32_MAX, &gauge.told))
 			return false;
 		gauge.known = true;
-		gauge.restarted = restarted != 0;
 		gauge.free = (uint64_t)free_n;
 		gauge.leased = (uint64_t)leased;
+		gauge.waiting = (uint64_t)waiting;
+		gauge.delivered = (uint64_t)delivered;
 		*out = gauge;
 		*elsewhere = 0;
 		return true;

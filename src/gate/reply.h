@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Replies of the functions in gate.lua as values.  Types, lengths and ranges
+ * Replies of our functions (the Lua beside this) as values.  Types, lengths and ranges
  * are checked: false means a reply that our function does not give, and
  * nothing was written.  Pure; any process.
  */
@@ -13,8 +13,9 @@
 #include <hiredis/hiredis.h>
 
 /*
- * claim and rekey.  `chain_n` bounds the attempt; `dropped` counts tokens that
- * were no unit numbers and were thrown away.
+ * claim, rekey and enqueue.  `chain_n` bounds the attempt; `dropped` counts tokens
+ * that were no unit numbers and were thrown away.  A `queued` order is without its
+ * sale and epoch.
  */
 bool gate_reply_ticket(const redisReply *reply, size_t chain_n,
     struct gate_ticket *out, uint32_t *dropped) ATTR_MUSTUSE;

@@ -11,12 +11,6 @@
 #include <stdio.h>
 #include <sys/random.h>
 
-/* Binds for one row of audit, and what they point at. */
-struct audit_row {
-	struct sale_id sale;
-	const char *actor, *what, *detail;
-};
-
 static enum outcome audit_append(
     struct ledger *ledger, const struct audit_row *row, struct err *err)
 {
@@ -32,9 +26,7 @@ static enum outcome audit_append(
 			   : conn_call(conn, &call, NO_DEADLINE, err);
 }
 
-/* The end of every change: commit it with its audit row when it was won, or
- * leave nothing. */
-static enum outcome change_end(struct ledger *ledger, bool won,
+enum outcome ledger_change_end(struct ledger *ledger, bool won,
     const struct audit_row *row, struct err *err)
 {
 	enum outcome out;
@@ -47,6 +39,26 @@ static enum outcome change_end(struct ledger *ledger, bool won,
 	if (out == OUT_DONE)
 		return tx_commit(&ledger->conn, NO_DEADLINE, err);
 	tx_rollback(&ledger->conn);
+	return out;
+}
+
+enum outcome ledger_change(struct ledger *ledger, struct call *call,
+    const struct audit_row *row, bool *won, struct err *err)
+{
+	enum outcome out = tx_begin(&ledger->conn, NO_DEADLINE, err);
+	bool mine;
+
+	if (out != OUT_DONE)
+		return out;
+	out = tx_call(&ledger->conn, call, NO_DEADLINE, err);
+	if (out != OUT_DONE) {
+		tx_rollback(&ledger->conn);
+		return out;
+	}
+	mine = call->affected == 1;
+	out = ledger_change_end(ledger, mine, row, err);
+	if (out == OUT_DONE)
+		*won = mine;
 	return out;
 }
 
@@ -161,7 +173,7 @@ enum outcome ledger_sale_create(struct ledger *ledger, struct sale *sale,
 	snprintf(detail, sizeof(detail), "{\"stock\":%u,\"per_customer\":%u}",
 	    made.stock, made.per_customer);
 	row.detail = detail;
-	out = change_end(ledger, true, &row, err);
+	out = ledger_change_end(ledger, true, &row, err);
 	if (out == OUT_DONE)
 		*sale = made;
 	explicit_bzero(made.claim_key, sizeof(made.claim_key));
@@ -243,27 +255,30 @@ enum outcome ledger_sale_set_state(struct ledger *ledger, struct sale_id id,
 	struct call call = {.id = STMT_SET_STATE, .params = params};
 	char detail[64];
 	struct audit_row row = {id, actor, "state", detail};
-	enum outcome out;
-	bool mine;
 
 	snprintf(detail, sizeof(detail), "{\"from\":\"%s\",\"to\":\"%s\"}",
 	    sale_state_name(from), sale_state_name(to));
 	param_text(&params[0], strv_c(sale_state_name(to)));
 	param_u32(&params[1], &id.v);
 	param_text(&params[2], strv_c(sale_state_name(from)));
-	out = tx_begin(&ledger->conn, NO_DEADLINE, err);
-	if (out != OUT_DONE)
-		return out;
-	out = tx_call(&ledger->conn, &call, NO_DEADLINE, err);
-	if (out != OUT_DONE) {
-		tx_rollback(&ledger->conn);
-		return out;
-	}
-	mine = call.affected == 1;
-	out = change_end(ledger, mine, &row, err);
-	if (out == OUT_DONE)
-		*won = mine;
-	return out;
+	return ledger_change(ledger, &call, &row, won, err);
+}
+
+enum outcome ledger_sale_set_mode(struct ledger *ledger, struct sale_id id,
+    enum sale_mode from, enum sale_mode to, const char *actor, bool *won,
+    struct err *err)
+{
+	MYSQL_BIND params[3];
+	struct call call = {.id = STMT_SET_MODE, .params = params};
+	char detail[64];
+	struct audit_row row = {id, actor, "mode", detail};
+
+	snprintf(detail, sizeof(detail), "{\"from\":\"%s\",\"to\":\"%s\"}",
+	    sale_mode_name(from), sale_mode_name(to));
+	param_text(&params[0], strv_c(sale_mode_name(to)));
+	param_u32(&params[1], &id.v);
+	param_text(&params[2], strv_c(sale_mode_name(from)));
+	return ledger_change(ledger, &call, &row, won, err);
 }
 
 /* A number of the sale that sold rows may lie above: how it is read, counted
@@ -320,7 +335,7 @@ static enum outcome bound_set(struct ledger *ledger, const struct bound *bound,
 		tx_rollback(&ledger->conn);
 		return OUT_NOT_DONE;
 	}
-	out = change_end(ledger, mine, row, err);
+	out = ledger_change_end(ledger, mine, row, err);
 	if (out == OUT_DONE)
 		*won = mine;
 	return out;
@@ -381,8 +396,6 @@ enum outcome ledger_sale_set_window(struct ledger *ledger,
 	char bytes[160];
 	struct audit_row row = {from->id, actor, "window", bytes};
 	struct strbuf detail;
-	enum outcome out;
-	bool mine;
 
 	strbuf_init(&detail, bytes, sizeof(bytes));
 	strbuf_putc(&detail, '{');
@@ -395,17 +408,5 @@ enum outcome ledger_sale_set_window(struct ledger *ledger,
 	param_u32(&params[2], &from->id.v);
 	param_wall(&params[3], from->opens, &times[2]);
 	param_wall(&params[4], from->closes, &times[3]);
-	out = tx_begin(&ledger->conn, NO_DEADLINE, err);
-	if (out != OUT_DONE)
-		return out;
-	out = tx_call(&ledger->conn, &call, NO_DEADLINE, err);
-	if (out != OUT_DONE) {
-		tx_rollback(&ledger->conn);
-		return out;
-	}
-	mine = call.affected == 1;
-	out = change_end(ledger, mine, &row, err);
-	if (out == OUT_DONE)
-		*won = mine;
-	return out;
+	return ledger_change(ledger, &call, &row, won, err);
 }

@@ -38,7 +38,7 @@ static bool is_known(const struct ledger *ledger, const struct claim_id *claim)
  * On the connection that has read, and on no other: a server that crashed and
  * came back within this very moment would answer us, and not have the row.
  */
-static enum outcome barrier(
+enum outcome durable_barrier(
     struct ledger *ledger, int64_t deadline_ns, struct err *err)
 {
 	struct conn *conn = &ledger->conn;
@@ -80,7 +80,7 @@ enum outcome durable_rows(struct ledger *ledger, const struct order *rows,
 	for (size_t i = 0; i < n && !doubt; i++)
 		doubt = !is_known(ledger, &rows[i].claim);
 	if (doubt && !MUTANT(tell_early))
-		out = barrier(ledger, deadline_ns, err);
+		out = durable_barrier(ledger, deadline_ns, err);
 	for (size_t i = 0; i < n && out == OUT_DONE; i++)
 		durable_note(ledger, &rows[i].claim);
 	return out;
@@ -93,7 +93,7 @@ enum outcome ledger_check_barrier(
 	enum outcome out = conn_ensure(&ledger->conn, deadline_ns, err);
 
 	if (out == OUT_DONE)
-		out = barrier(ledger, deadline_ns, err);
+		out = durable_barrier(ledger, deadline_ns, err);
 	if (out != OUT_DONE)
 		err_wrap(err,
 		    "rows that were read could not be made sure of (GRANT "

@@ -64,4 +64,9 @@ void durable_note(struct ledger *ledger, const struct claim_id *claim);
 enum outcome durable_rows(struct ledger *ledger, const struct order *rows,
     size_t n, int64_t deadline_ns, struct err *err) ATTR_MUSTUSE;
 
+/* The same of whatever else was read over it, or was met by an insert.  Not
+ * inside a transaction. */
+enum outcome durable_barrier(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err) ATTR_MUSTUSE;
+
 #endif

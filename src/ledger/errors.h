@@ -38,6 +38,13 @@ struct error_class {
 /* Never NULL. */
 const struct error_class *error_classify(unsigned code, enum error_phase phase);
 
+/*
+ * Was a row refused for what it says, so that the same row will be refused
+ * again?  Not a duplicate, and nothing that another time or a repaired schema
+ * would take.
+ */
+bool error_refuses_row(unsigned code);
+
 /* The rows, for the test that has a line for each. */
 const struct error_class *error_table(size_t *n);
 

@@ -150,6 +150,8 @@ enum outcome exec_call(struct conn *conn, struct call *call,
 		return stmt_failed(conn, call->id, PHASE_PREPARE, err);
 	if (call->id == STMT_RECORD)
 		FAILPOINT(at_insert_send);
+	if (call->id >= STMT_RECORD_1 && call->id <= STMT_RECORD_64)
+		FAILPOINT(at_batch_send);
 	if (mysql_stmt_execute(stmt) != 0)
 		return stmt_failed(conn, call->id, phase, err);
 	if (mysql_stmt_field_count(stmt) != st->columns) {

@@ -16,12 +16,37 @@ struct ledger {
 	struct conn_limits limits;
 	struct conn conn;
 	struct durable durable;
-	/* Room for the largest statement's parameters. */
-	MYSQL_BIND params[STATEMENT_BATCH_MAX * VOID_PARAM_COUNT];
+	/* Room for the largest statement's parameters, and for their times. */
+	MYSQL_BIND params[STATEMENT_PARAM_MAX];
+	MYSQL_TIME times[RECORD_BATCH_MAX];
 };
 
 /* Operator functions have no deadline: the client's timeouts bound each call. */
 #define NO_DEADLINE INT64_MAX
+
+/* Functions of the port that have a file of their own. */
+enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum ledger_record *answer, struct err *err);
+
+enum outcome ledger_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err);
+
+/* What a change writes to the audit table. */
+struct audit_row {
+	struct sale_id sale;
+	const char *actor, *what, *detail;
+};
+/*
+ * A compare-and-set of one row and its audit row, in one transaction: *won when
+ * it found the row; else nothing is left.
+ */
+enum outcome ledger_change(struct ledger *ledger, struct call *call,
+    const struct audit_row *row, bool *won, struct err *err);
+/* The end of a transaction that has more in it: committed with its audit row
+ * when it was won, else taken back. */
+enum outcome ledger_change_end(struct ledger *ledger, bool won,
+    const struct audit_row *row, struct err *err);
 
 /*
  * A second connection for what may rightly wait longer than a purchase may: it

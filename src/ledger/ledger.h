@@ -36,8 +36,9 @@ struct ledger *ledger_new(
 void ledger_free(struct ledger **ledger);
 struct ledger_port ledger_port(struct ledger *ledger);
 
-/* The schema that this build is written for: the highest number in sql/. */
-#define LEDGER_SCHEMA_VERSION 2
+/* The schema that this build is written for: the highest number in sql/.  A later
+ * one will do. */
+#define LEDGER_SCHEMA_VERSION 3
 
 /*
  * Connects and asks: server version (into `version`), schema version, engine
@@ -55,8 +56,8 @@ enum outcome ledger_check(struct ledger *ledger, int64_t deadline_ns,
 enum outcome ledger_variable(struct ledger *ledger, const char *name,
     bool session, int64_t deadline_ns, char value[LEDGER_VALUE_MAX],
     bool *found, struct err *err);
-/* Rights of this account on orders and audit beyond SELECT and INSERT: how many;
- * such as could unmake an order. */
+/* Rights of this account on orders, audit and dead_letters beyond SELECT and
+ * INSERT: how many; such as could unmake an order. */
 enum outcome ledger_wide_grants(
     struct ledger *ledger, int64_t deadline_ns, uint32_t *n, struct err *err);
 /* Can this account make sure of rows that it reads (durable.h)?  Tries it. */
@@ -64,6 +65,10 @@ enum outcome ledger_check_barrier(
     struct ledger *ledger, int64_t deadline_ns, struct err *err);
 /* May this account do what a keeper must?  Changes nothing but the barrier. */
 enum outcome ledger_check_keeper(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err);
+
+/* May this account do what a settler must?  Changes nothing. */
+enum outcome ledger_check_settler(
     struct ledger *ledger, int64_t deadline_ns, struct err *err);
 
 /* ---- the operator's hand: flashgatectl only ------------------------------ */
@@ -92,6 +97,10 @@ enum outcome ledger_sale_list(struct ledger *ledger, struct sale *out,
 enum outcome ledger_sale_set_state(struct ledger *ledger, struct sale_id id,
     enum sale_state from, enum sale_state to, const char *actor, bool *won,
     struct err *err);
+/* The same of the mode.  Accepted orders are written in any. */
+enum outcome ledger_sale_set_mode(struct ledger *ledger, struct sale_id id,
+    enum sale_mode from, enum sale_mode to, const char *actor, bool *won,
+    struct err *err);
 /*
  * Compare-and-set of the stock.  Shrinking is refused (*won false) while a sold
  * unit lies above `to`.
@@ -115,5 +124,54 @@ enum outcome ledger_audit(struct ledger *ledger, struct sale_id id,
 enum outcome ledger_orders_page(struct ledger *ledger, struct sale_id id,
     bool all, const struct claim_id *after, struct order *out, size_t max,
     size_t *n, struct err *err);
+
+/* ---- dead letters ---------------------------------------------------------- */
+
+enum letter_state {
+	LETTER_DEAD,
+	LETTER_RETRIED, /* another claim took its place */
+	LETTER_STATE_COUNT
+};
+
+const char *letter_state_name(enum letter_state state);
+bool letter_state_parse(struct strv text, enum letter_state *out) ATTR_MUSTUSE;
+
+/* A letter as buried.  Its texts may be any bytes: escape them. */
+struct ledger_letter {
+	uint64_t id; /* 1.., in the order of burial */
+	struct wall at;
+	struct dead_letter dead; /* created 0: it could not be read */
+	enum letter_state state;
+	struct claim_id retried_as; /* RETRIED */
+};
+
+struct letters_wanted {
+	struct sale_id sale; /* 0: of every sale */
+	bool retried; /* those that were retried as well */
+};
+
+/* With id > `after`, by id: keyset paging. */
+enum outcome ledger_letters_page(struct ledger *ledger,
+    const struct letters_wanted *wanted, uint64_t after,
+    struct ledger_letter *out, size_t max, size_t *n, struct err *err);
+/* Any process. */
+enum outcome ledger_letters_count(struct ledger *ledger,
+    const struct letters_wanted *wanted, int64_t deadline_ns, uint64_t *n,
+    struct err *err);
+enum outcome ledger_letter_find(struct ledger *ledger, uint64_t id,
+    struct ledger_letter *out, bool *found, struct err *err);
+/* `letter` as it was read.  *won is false when it is not there any more. */
+enum outcome ledger_letter_drop(struct ledger *ledger,
+    const struct ledger_letter *letter, const char *actor, bool *won,
+    struct err *err);
+/* The oldest LETTERS_DROP_MAX of a sale, whatever their state; again until *n
+ * is 0. */
+#define LETTERS_DROP_MAX 1000
+enum outcome ledger_letters_drop(struct ledger *ledger, struct sale_id sale,
+    const char *actor, uint64_t *n, struct err *err);
+/* Compare-and-set: *won is false when it is not DEAD any more. */
+enum outcome ledger_letter_retried(struct ledger *ledger,
+    const struct ledger_letter *letter, const struct claim_id *as,
+    const char *actor, bool *won, struct err *err);
 
 #endif

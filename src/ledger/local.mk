@@ -5,6 +5,7 @@ libledger_a_CFLAGS = $(AM_CFLAGS) $(FG_STRICT_CFLAGS)
 libledger_a_SOURCES = \
 	%reldir%/address.c %reldir%/address.h \
 	%reldir%/admin.c \
+	%reldir%/batch.c \
 	%reldir%/check.c \
 	%reldir%/compat.h \
 	%reldir%/conn.c %reldir%/conn.h \
@@ -13,6 +14,7 @@ libledger_a_SOURCES = \
 	%reldir%/exec.c %reldir%/exec.h \
 	%reldir%/impl.h \
 	%reldir%/ledger.c %reldir%/ledger.h \
+	%reldir%/letters.c \
 	%reldir%/port.c \
 	%reldir%/rows.c %reldir%/rows.h \
 	%reldir%/schema.c \

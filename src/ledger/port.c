@@ -14,21 +14,10 @@ static enum outcome port_ready(void *ctx, int64_t deadline_ns, struct err *err)
 	return conn_ensure_hot(&ledger->conn, deadline_ns, err);
 }
 
-static void param_customer(MYSQL_BIND *bind, const struct customer *who)
-{
-	param_bytes(bind, who->n > 0 ? who->text : NULL, who->n);
-}
-
-static void param_claim(MYSQL_BIND *bind, const struct claim_id *claim)
-{
-	param_bytes(bind, claim->b, sizeof(claim->b));
-}
-
 static enum outcome port_record(void *ctx, const struct order *order,
     int64_t deadline_ns, enum ledger_record *answer, struct err *err)
 {
 	struct ledger *ledger = ctx;
-	size_t ref_len = strnlen(order->ref, sizeof(order->ref));
 	MYSQL_TIME created;
 	MYSQL_BIND params[11];
 	struct call call = {.id = STMT_RECORD, .params = params};
@@ -39,7 +28,7 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	param_customer(&params[2], &order->customer);
 	param_u32(&params[3], &order->slot);
 	param_bytes(&params[4], order->payload_hash, PAYLOAD_HASH_BYTES);
-	param_bytes(&params[5], ref_len > 0 ? order->ref : NULL, ref_len);
+	param_ref(&params[5], order->ref);
 	param_wall(&params[6], order->created, &created);
 	param_u32(&params[7], &order->sale.v);
 	param_u32(&params[8], &order->epoch);
@@ -62,8 +51,8 @@ static enum outcome port_record(void *ctx, const struct order *order,
 	return out;
 }
 
-static enum outcome port_void_claims(void *ctx, const struct order *claims,
-    size_t n, int64_t deadline_ns, struct err *err)
+static enum outcome port_void_claims(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct ledger *ledger = ctx;
 	struct statement_batch batch;
@@ -76,13 +65,10 @@ static enum outcome port_void_claims(void *ctx, const struct order *claims,
 	/* Left-over rows repeat the last: IGNORE drops them. */
 	for (size_t i = 0; i < batch.rows; i++) {
 		const struct order *row = &claims[i < n ? i : n - 1];
-		MYSQL_BIND *params = &ledger->params[i * VOID_PARAM_COUNT];
 
-		param_claim(&params[0], &row->claim);
-		param_u32(&params[1], &row->sale.v);
-		param_u32(&params[2], &row->epoch);
-		param_customer(&params[3], &row->customer);
+		param_void(&ledger->params[i * VOID_PARAM_COUNT], row);
 	}
+	param_void_guard(&ledger->params[batch.rows * VOID_PARAM_COUNT], &ref);
 	return conn_call(&ledger->conn, &call, deadline_ns, err);
 }
 
@@ -296,6 +282,8 @@ struct ledger_port ledger_port(struct ledger *ledger)
 	return (struct ledger_port){
 	    .ready = port_ready,
 	    .record = port_record,
+	    .record_batch = ledger_record_batch,
+	    .bury = ledger_bury,
 	    .void_claims = port_void_claims,
 	    .find = port_find,
 	    .find_unit = port_find_unit,

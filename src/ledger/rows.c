@@ -47,6 +47,12 @@ void param_u32(MYSQL_BIND *bind, const uint32_t *value)
 	bind->is_unsigned = 1;
 }
 
+void param_u64(MYSQL_BIND *bind, const uint64_t *value)
+{
+	param_at(bind, MYSQL_TYPE_LONGLONG, value, sizeof(*value));
+	bind->is_unsigned = 1;
+}
+
 void param_i64(MYSQL_BIND *bind, const int64_t *value)
 {
 	param_at(bind, MYSQL_TYPE_LONGLONG, value, sizeof(*value));
@@ -55,6 +61,40 @@ void param_i64(MYSQL_BIND *bind, const int64_t *value)
 void param_double(MYSQL_BIND *bind, const double *value)
 {
 	param_at(bind, MYSQL_TYPE_DOUBLE, value, sizeof(*value));
+}
+
+void param_customer(MYSQL_BIND *bind, const struct customer *who)
+{
+	param_bytes(bind, who->n > 0 ? who->text : NULL, who->n);
+}
+
+void param_claim(MYSQL_BIND *bind, const struct claim_id *claim)
+{
+	param_bytes(bind, claim->b, sizeof(claim->b));
+}
+
+void param_ref(MYSQL_BIND *bind, const char ref[ORDER_REF_MAX + 1])
+{
+	size_t n = strnlen(ref, ORDER_REF_MAX + 1);
+
+	param_bytes(bind, n > 0 ? ref : NULL, n);
+}
+
+void param_void(MYSQL_BIND *params, const struct order *claim)
+{
+	param_claim(&params[0], &claim->claim);
+	param_customer(&params[1], &claim->customer);
+}
+
+void param_void_guard(MYSQL_BIND *params, const struct gate_ref *ref)
+{
+	param_u32(&params[0], &ref->sale.v);
+	param_u32(&params[1], &ref->epoch);
+}
+
+void param_null(MYSQL_BIND *bind)
+{
+	bind_is(bind, MYSQL_TYPE_NULL);
 }
 
 void param_wall(MYSQL_BIND *bind, struct wall when, MYSQL_TIME *room)
@@ -277,6 +317,111 @@ bool sale_row_read(const struct sale_row *row, struct sale *out, bool *found,
 	return true;
 }
 
+enum letter_column {
+	L_ID,
+	L_AT,
+	L_SALE,
+	L_EPOCH,
+	L_MS,
+	L_SEQ,
+	L_DELIVERIES,
+	L_REASON,
+	L_CLAIM,
+	L_CUSTOMER,
+	L_UNIT,
+	L_SLOT,
+	L_HASH,
+	L_REF,
+	L_CREATED,
+	L_STATE,
+	L_RETRIED_AS,
+	L_COUNT
+};
+_Static_assert(L_COUNT == LETTER_COLUMN_COUNT, "as in statements.c");
+
+void letter_row_bind(struct letter_row *row)
+{
+	const struct column columns[L_COUNT] = {
+	    [L_ID] = {MYSQL_TYPE_LONGLONG, &row->id, sizeof(row->id)},
+	    [L_AT] = {MYSQL_TYPE_DATETIME, &row->at, sizeof(row->at)},
+	    [L_SALE] = {MYSQL_TYPE_LONG, &row->sale, sizeof(row->sale)},
+	    [L_EPOCH] = {MYSQL_TYPE_LONG, &row->epoch, sizeof(row->epoch)},
+	    [L_MS] = {MYSQL_TYPE_LONGLONG, &row->entry_ms,
+		sizeof(row->entry_ms)},
+	    [L_SEQ] = {MYSQL_TYPE_LONGLONG, &row->entry_seq,
+		sizeof(row->entry_seq)},
+	    [L_DELIVERIES] = {MYSQL_TYPE_LONG, &row->deliveries,
+		sizeof(row->deliveries)},
+	    [L_REASON] = {MYSQL_TYPE_STRING, row->reason, sizeof(row->reason)},
+	    [L_CLAIM] = {MYSQL_TYPE_BLOB, row->claim, sizeof(row->claim)},
+	    [L_CUSTOMER] = {MYSQL_TYPE_BLOB, row->customer,
+		sizeof(row->customer)},
+	    [L_UNIT] = {MYSQL_TYPE_LONG, &row->unit, sizeof(row->unit)},
+	    [L_SLOT] = {MYSQL_TYPE_LONG, &row->slot, sizeof(row->slot)},
+	    [L_HASH] = {MYSQL_TYPE_BLOB, row->payload_hash,
+		sizeof(row->payload_hash)},
+	    [L_REF] = {MYSQL_TYPE_BLOB, row->ref, sizeof(row->ref)},
+	    [L_CREATED] = {MYSQL_TYPE_DATETIME, &row->created,
+		sizeof(row->created)},
+	    [L_STATE] = {MYSQL_TYPE_STRING, row->state, sizeof(row->state)},
+	    [L_RETRIED_AS] = {MYSQL_TYPE_BLOB, row->retried_as,
+		sizeof(row->retried_as)},
+	};
+
+	columns_bind(columns, L_COUNT, row->bind, row->len, row->null);
+	row->bind[L_ID].is_unsigned = 1;
+	row->bind[L_MS].is_unsigned = 1;
+	row->bind[L_SEQ].is_unsigned = 1;
+}
+
+/* What was read of the entry, as it is. */
+static bool letter_order_read(
+    const struct letter_row *row, struct order *order, struct err *err)
+{
+	order->sale.v = row->sale;
+	order->epoch = row->epoch;
+	order->status = ORDER_SOLD;
+	order->unit = row->unit;
+	order->slot = row->slot;
+	if (!row->null[L_CLAIM])
+		memcpy(order->claim.b, row->claim, CLAIM_BYTES);
+	if (!row->null[L_CUSTOMER]) {
+		order->customer.n = (uint8_t)row->len[L_CUSTOMER];
+		memcpy(order->customer.text, row->customer, order->customer.n);
+	}
+	memcpy(order->payload_hash, row->payload_hash, PAYLOAD_HASH_BYTES);
+	strv_copy_cut(view(row->ref, row->len[L_REF], row->null[L_REF]),
+	    order->ref, sizeof(order->ref));
+	if (!optional_time(
+		&row->created, row->null[L_CREATED], &order->created))
+		return row_bad(err, "dead_letters", "created");
+	return true;
+}
+
+bool letter_row_read(
+    const struct letter_row *row, struct ledger_letter *out, struct err *err)
+{
+	struct ledger_letter letter = {.id = row->id};
+	struct dead_letter *dead = &letter.dead;
+
+	if (!wall_from_mysql(&row->at, &letter.at))
+		return row_bad(err, "dead_letters", "at");
+	dead->entry.ms = row->entry_ms;
+	dead->entry.seq = row->entry_seq;
+	dead->deliveries = row->deliveries;
+	strv_copy_cut(view(row->reason, row->len[L_REASON], 0), dead->reason,
+	    sizeof(dead->reason));
+	if (!letter_order_read(row, &dead->order, err))
+		return false;
+	if (!letter_state_parse(
+		view(row->state, row->len[L_STATE], 0), &letter.state))
+		return row_bad(err, "dead_letters", "state");
+	if (!row->null[L_RETRIED_AS])
+		memcpy(letter.retried_as.b, row->retried_as, CLAIM_BYTES);
+	*out = letter;
+	return true;
+}
+
 /* Leap days in the years 1..y of the calendar that MySQL keeps. */
 static int64_t leap_days(int64_t y)
 {
@@ -318,6 +463,13 @@ bool wall_from_mysql(const MYSQL_TIME *from, struct wall *out)
 		      US_PER_S +
 		  (int64_t)from->second_part;
 	return true;
+}
+
+bool wall_fits_mysql(struct wall when)
+{
+	/* 0001-01-01 and 10000-01-01 */
+	return when.us >= -62135596800 * US_PER_S &&
+	       when.us < 253402300800 * US_PER_S;
 }
 
 void wall_to_mysql(struct wall when, MYSQL_TIME *out)

@@ -46,14 +46,50 @@
 	"AND (s.closes IS NULL OR UTC_TIMESTAMP(6) < s.closes) "           \
 	"LOCK IN SHARE MODE"
 
-/* IGNORE: a claim that has its row already keeps it.  The values are of fixed
- * shape, so that there is nothing else for IGNORE to swallow. */
+/*
+ * The guard again, joined with rows of parameters: the sale's row is locked
+ * before the first of them is inserted, and with no such sale there is no row.
+ * Highest unit and highest slot stand for all (CHECKs have the lowest).  Each
+ * row has its casts: a UNION's column is of all its rows' types.
+ */
+#define RECORD_BATCH_HEAD                                                \
+	"INSERT INTO orders (claim, sale_id, epoch, status, unit_no, "   \
+	"customer, slot, payload_hash, ref, created) "                   \
+	"SELECT v.claim, s.id, s.epoch, 'sold', v.unit_no, v.customer, " \
+	"v.slot, v.payload_hash, v.ref, v.created FROM sales s JOIN ("
+#define RECORD_BATCH_ROW                                                      \
+	"SELECT CAST(? AS BINARY) AS claim, CAST(? AS UNSIGNED) AS unit_no, " \
+	"CAST(? AS BINARY) AS customer, CAST(? AS UNSIGNED) AS slot, "        \
+	"CAST(? AS BINARY) AS payload_hash, CAST(? AS BINARY) AS ref, "       \
+	"CAST(? AS DATETIME(6)) AS created"
+#define RECORD_BATCH_TAIL(epoch_is)                    \
+	") AS v WHERE v.claim IS NOT NULL "            \
+	"AND s.id = ? AND s.epoch " epoch_is " ? "     \
+	"AND s.state IN ('open', 'paused', 'closed') " \
+	"AND s.stock >= ? AND s.per_customer >= ? LOCK IN SHARE MODE"
+
+/*
+ * IGNORE: a claim that has its row already keeps it.  The values are of fixed
+ * shape, so that there is nothing else for IGNORE to swallow.  Guarded like the
+ * others: a rebuild waits for it, and behind a rebuild it does nothing.
+ */
 #define VOID_HEAD                                                              \
 	"INSERT IGNORE INTO orders (claim, sale_id, epoch, status, customer) " \
-	"VALUES "
-#define VOID_ROW  "(?, ?, ?, 'void', ?)"
+	"SELECT v.claim, s.id, s.epoch, 'void', v.customer FROM sales s JOIN " \
+	"("
+#define VOID_ROW                              \
+	"SELECT CAST(? AS BINARY) AS claim, " \
+	"CAST(? AS BINARY) AS customer"
+#define VOID_TAIL ") AS v WHERE s.id = ? AND s.epoch = ? LOCK IN SHARE MODE"
 
 #define FIND_HEAD SELECT_ORDERS "WHERE claim IN ("
+
+/* Of one sale, or of all (0); dead ones, or all. */
+#define LETTERS_WANTED "(? = 0 OR sale_id = ?) AND (state = 'dead' OR ? <> 0) "
+#define SELECT_LETTERS                                                     \
+	"SELECT id, at, sale_id, epoch, entry_ms, entry_seq, deliveries, " \
+	"reason, claim, customer, unit_no, slot, payload_hash, ref, "      \
+	"created, state, retried_as FROM dead_letters "
 
 /* By claim, over the primary key: an index that starts with the sale would cost
  * every insert of every sale; an export can afford to skip other sales' rows. */
@@ -65,13 +101,26 @@
 	"STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE," \
 	"ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY"
 
-#define TEXT(name, text, params, columns)              \
-	{                                              \
-		name, text, "", "", 0, params, columns \
+#define TEXT(name, text, params, columns)                  \
+	{                                                  \
+		name, text, "", "", "", 0, params, columns \
 	}
-#define BATCH(name, head, row, tail, times, each, columns)              \
-	{                                                               \
-		name, head, row, tail, times, (times) * (each), columns \
+#define BATCH(name, head, row, tail, times, each, columns)                   \
+	{                                                                    \
+		name, head, row, ",", tail, times, (times) * (each), columns \
+	}
+#define VOID_BATCH(name, times)                                             \
+	{                                                                   \
+		name, VOID_HEAD, VOID_ROW, " UNION ALL ", VOID_TAIL, times, \
+		    (times)*VOID_PARAM_COUNT + VOID_GUARD_COUNT, 0          \
+	}
+#define RECORD_BATCH(times)                                                  \
+	{                                                                    \
+		"insert orders", RECORD_BATCH_HEAD, RECORD_BATCH_ROW,        \
+		    " UNION ALL ",                                           \
+		    MUTANT(no_epoch_guard) ? RECORD_BATCH_TAIL(">=")         \
+					   : RECORD_BATCH_TAIL("="),         \
+		    times, (times)*RECORD_PARAM_COUNT + GUARD_PARAM_COUNT, 0 \
 	}
 
 static const struct statement table[] = {
@@ -93,12 +142,13 @@ static const struct statement table[] = {
 	BATCH("find orders", FIND_HEAD, "?", ")", 10, 1, ORDER_COLUMN_COUNT),
     [STMT_FIND_100] =
 	BATCH("find orders", FIND_HEAD, "?", ")", 100, 1, ORDER_COLUMN_COUNT),
-    [STMT_VOID_1] =
-	BATCH("void claim", VOID_HEAD, VOID_ROW, "", 1, VOID_PARAM_COUNT, 0),
-    [STMT_VOID_10] =
-	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 10, VOID_PARAM_COUNT, 0),
-    [STMT_VOID_100] =
-	BATCH("void claims", VOID_HEAD, VOID_ROW, "", 100, VOID_PARAM_COUNT, 0),
+    [STMT_VOID_1] = VOID_BATCH("void claim", 1),
+    [STMT_VOID_10] = VOID_BATCH("void claims", 10),
+    [STMT_VOID_100] = VOID_BATCH("void claims", 100),
+    [STMT_RECORD_1] = RECORD_BATCH(1),
+    [STMT_RECORD_4] = RECORD_BATCH(4),
+    [STMT_RECORD_16] = RECORD_BATCH(16),
+    [STMT_RECORD_64] = RECORD_BATCH(RECORD_BATCH_MAX),
     [STMT_SALES] = TEXT("read sales",
 	/* An open sale is not crowded out by newer ones that are over. */
 	SELECT_SALE_LIST("WHERE state <> 'draft' ", "state = 'closed', "), 1,
@@ -119,6 +169,20 @@ static const struct statement table[] = {
     [STMT_BARRIER] = TEXT("wait for the redo log",
 	"UPDATE barrier SET n = n + 1 WHERE id = ?", 1, 0),
 
+    /* The guard, where the values' own statement cannot have it. */
+    [STMT_EPOCH_HOLD] = TEXT("hold epoch",
+	"SELECT CAST(epoch AS SIGNED) FROM sales WHERE id = ? "
+	"LOCK IN SHARE MODE",
+	1, 1),
+    /* Without IGNORE, which would swallow more than a duplicate. */
+    [STMT_LETTER_ADD] = TEXT("bury order",
+	"INSERT INTO dead_letters (sale_id, epoch, entry_ms, entry_seq, "
+	"deliveries, reason, claim, customer, unit_no, slot, payload_hash, "
+	"ref, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	13, 0),
+    [STMT_LETTERS_COUNT] = TEXT("count dead letters",
+	"SELECT COUNT(*) FROM dead_letters WHERE " LETTERS_WANTED, 3, 1),
+
     [STMT_SCHEMA_VERSION] = TEXT("read schema version",
 	"SELECT CAST(COALESCE(MAX(version), 0) AS SIGNED) FROM schema_version",
 	0, 1),
@@ -133,6 +197,8 @@ static const struct statement table[] = {
 	TEXT("list sales", SELECT_SALE_LIST("", ""), 1, SALE_COLUMN_COUNT),
     [STMT_SET_STATE] = TEXT("set state",
 	"UPDATE sales SET state = ? WHERE id = ? AND state = ?", 3, 0),
+    [STMT_SET_MODE] = TEXT("set mode",
+	"UPDATE sales SET mode = ? WHERE id = ? AND mode = ?", 3, 0),
     [STMT_STOCK_LOCK] = TEXT("lock sale",
 	"SELECT CAST(stock AS SIGNED) FROM sales WHERE id = ? FOR UPDATE", 1,
 	1),
@@ -156,11 +222,26 @@ static const struct statement table[] = {
 	3, ORDER_COLUMN_COUNT),
     [STMT_ORDERS_PAGE_ALL] =
 	TEXT("read orders", PAGE_TEXT(""), 3, ORDER_COLUMN_COUNT),
+    [STMT_LETTERS_PAGE] = TEXT("read dead letters",
+	SELECT_LETTERS "WHERE id > ? AND " LETTERS_WANTED "ORDER BY id LIMIT ?",
+	5, LETTER_COLUMN_COUNT),
+    [STMT_LETTER_FIND] = TEXT("find dead letter", SELECT_LETTERS "WHERE id = ?",
+	1, LETTER_COLUMN_COUNT),
+    [STMT_LETTER_DROP] =
+	TEXT("drop dead letter", "DELETE FROM dead_letters WHERE id = ?", 1, 0),
+    [STMT_LETTERS_DROP] = TEXT("drop dead letters",
+	"DELETE FROM dead_letters WHERE sale_id = ? ORDER BY id LIMIT ?", 2, 0),
+    [STMT_LETTER_RETRIED] = TEXT("mark dead letter",
+	"UPDATE dead_letters SET state = 'retried', retried_as = ? "
+	"WHERE id = ? AND state = 'dead'",
+	2, 0),
 
     /* MySQL has no time limit for writes: there the lock waits bound them. */
     [STMT_LIMITS_MARIADB] = TEXT("set time limits",
+	/* Who is stopped amid a transaction holds a sale's row no longer
+	 * than that (MySQL has no such limit). */
 	"SET SESSION innodb_lock_wait_timeout = ?, lock_wait_timeout = ?, "
-	"max_statement_time = ?",
+	"max_statement_time = ?, idle_transaction_timeout = 10",
 	3, 0),
     [STMT_LIMITS_MYSQL] = TEXT("set time limits",
 	"SET SESSION innodb_lock_wait_timeout = ?, lock_wait_timeout = ?, "
@@ -179,16 +260,16 @@ static const struct statement table[] = {
     [STMT_FACT_UNIQUE] = TEXT("check keys",
 	"SELECT COUNT(*) FROM (SELECT index_name "
 	"FROM information_schema.statistics "
-	"WHERE table_schema = DATABASE() AND table_name = 'orders' "
+	"WHERE table_schema = DATABASE() AND table_name = ? "
 	"AND non_unique = 0 GROUP BY index_name "
 	"HAVING MAX(sub_part) IS NULL AND GROUP_CONCAT(column_name "
 	"ORDER BY seq_in_index SEPARATOR ',') = ?) AS k",
-	1, 1),
+	2, 1),
     [STMT_FACT_BINARY] = TEXT("check columns",
 	"SELECT COUNT(*) FROM information_schema.columns "
-	"WHERE table_schema = DATABASE() AND table_name = 'orders' "
+	"WHERE table_schema = DATABASE() AND table_name = ? "
 	"AND data_type IN ('binary', 'varbinary') AND column_name = ?",
-	1, 1),
+	2, 1),
     [STMT_VARIABLE] = TEXT(
 	"read setting", "SHOW GLOBAL VARIABLES WHERE Variable_name = ?", 1, 2),
 
@@ -203,7 +284,8 @@ static const struct statement table[] = {
 	"WHERE table_schema = DATABASE() "
 	"UNION ALL SELECT grantee, privilege_type "
 	"FROM information_schema.table_privileges "
-	"WHERE table_schema = DATABASE() AND table_name IN ('orders', 'audit')"
+	"WHERE table_schema = DATABASE() AND table_name IN "
+	"('orders', 'audit', 'dead_letters')"
 	") AS p WHERE privilege_type NOT IN "
 	"('USAGE', 'SELECT', 'INSERT') AND grantee = CONCAT("
 	"QUOTE(SUBSTRING_INDEX(CURRENT_USER(), '@', 1)), '@', "
@@ -214,6 +296,18 @@ static const struct statement table[] = {
     [STMT_MAY_NOTE] = TEXT("look at the right to note",
 	"INSERT INTO audit (sale_id, actor, what, detail) "
 	"SELECT 0, '', '', '' FROM sales WHERE id = 0",
+	0, 0),
+
+    [STMT_MAY_BURY] = TEXT("look at the right to bury",
+	"INSERT INTO dead_letters (sale_id, epoch, entry_ms, entry_seq, "
+	"deliveries, reason, unit_no, slot, payload_hash) "
+	"SELECT sale_id, epoch, entry_ms, entry_seq, deliveries, reason, "
+	"unit_no, slot, payload_hash FROM dead_letters WHERE id = 0",
+	0, 0),
+    [STMT_MAY_RECORD] = TEXT("look at the right to record",
+	"INSERT INTO orders (claim, sale_id, epoch, status) "
+	"SELECT claim, sale_id, epoch, status FROM orders "
+	"WHERE sale_id = 0 AND unit_no = 0",
 	0, 0),
 
     [STMT_SESSION_SET] = TEXT("set up session",
@@ -241,7 +335,7 @@ void statement_text(enum statement_id id, struct strbuf *out)
 	strbuf_puts(out, st->head);
 	for (unsigned i = 0; i < st->times; i++) {
 		if (i > 0)
-			strbuf_putc(out, ',');
+			strbuf_puts(out, st->between);
 		strbuf_puts(out, st->repeat);
 	}
 	strbuf_puts(out, st->tail);
@@ -270,6 +364,15 @@ struct statement_batch statement_void(size_t n)
 {
 	static const struct statement_batch sizes[] = {
 	    {STMT_VOID_1, 1}, {STMT_VOID_10, 10}, {STMT_VOID_100, 100}};
+
+	return smallest(sizes, ARRAY_LEN(sizes), n);
+}
+
+struct statement_batch statement_record(size_t n)
+{
+	static const struct statement_batch sizes[] = {{STMT_RECORD_1, 1},
+	    {STMT_RECORD_4, 4}, {STMT_RECORD_16, 16},
+	    {STMT_RECORD_64, RECORD_BATCH_MAX}};
 
 	return smallest(sizes, ARRAY_LEN(sizes), n);
 }

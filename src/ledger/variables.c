@@ -60,6 +60,27 @@ enum outcome ledger_wide_grants(
 	return out;
 }
 
+enum outcome ledger_check_settler(
+    struct ledger *ledger, int64_t deadline_ns, struct err *err)
+{
+	struct call record = {.id = STMT_MAY_RECORD};
+	struct call bury = {.id = STMT_MAY_BURY};
+	enum outcome out = conn_call(&ledger->conn, &record, deadline_ns, err);
+
+	if (out != OUT_DONE) {
+		err_wrap(err,
+		    "a settler could not write accepted orders, nor a keeper "
+		    "void ones (GRANT SELECT, INSERT ON orders)");
+		return out;
+	}
+	out = conn_call(&ledger->conn, &bury, deadline_ns, err);
+	if (out != OUT_DONE)
+		err_wrap(err,
+		    "a settler could not bury an order that cannot be written "
+		    "(GRANT SELECT, INSERT ON dead_letters)");
+	return out;
+}
+
 /* Rights are looked at before rows, so that no row need be touched. */
 enum outcome ledger_check_keeper(
     struct ledger *ledger, int64_t deadline_ns, struct err *err)

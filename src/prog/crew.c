@@ -8,6 +8,7 @@
 #include "prog/front.h"
 #include "prog/keeper.h"
 #include "prog/monitor.h"
+#include "prog/settler.h"
 #include "prog/stats.h"
 #include "prog/wire.h"
 #include "prog/worker.h"
@@ -21,7 +22,8 @@
 #define MONITOR_KEEP_MAX      16
 
 /* What shared memory is made for at least: a slot costs less than a kilobyte. */
-#define ROOM_MIN 64
+#define ROOM_MIN          64
+#define ROOM_SETTLERS_MIN 8
 
 struct crew {
 	struct settings settings;
@@ -30,9 +32,10 @@ struct crew {
 	struct front front;
 	struct worker *worker;
 	struct keeper *keeper;
+	struct settler_child *settler;
 	struct monitor *monitor;
-	struct pool_app worker_does, keeper_does, monitor_does;
-	struct pool_group groups[3];
+	struct pool_app worker_does, keeper_does, settler_does, monitor_does;
+	struct pool_group groups[4];
 	size_t ngroups;
 	struct pool_conf conf;
 };
@@ -42,6 +45,13 @@ unsigned crew_room(const struct settings *settings)
 	unsigned room = 2 * (unsigned)settings->www.max_children;
 
 	return room > ROOM_MIN ? room : ROOM_MIN;
+}
+
+unsigned crew_settlers_room(const struct settings *settings)
+{
+	unsigned room = 2 * (unsigned)settings->settler.processes;
+
+	return room > ROOM_SETTLERS_MIN ? room : ROOM_SETTLERS_MIN;
 }
 
 static const char *text_or_null(const char *text)
@@ -80,35 +90,49 @@ static struct pool_size workers_size(const struct settings *settings)
 	};
 }
 
-/* The same groups in the same order in every generation of a house. */
-static void groups_fill(struct crew *crew)
+static void workers_add(struct crew *crew)
 {
 	const struct settings *settings = &crew->settings;
 	const struct crew_house *house = crew->house;
 
 	crew->worker_does = worker_app(crew->worker);
+	crew->groups[crew->ngroups++] =
+	    (struct pool_group){.name = CREW_WORKERS,
+		.app = &crew->worker_does,
+		.listen_fd = house->listen_fd,
+		.max_children = (unsigned)settings->www.max_children,
+		.size = workers_size(settings),
+		.room = house->room,
+		.max_requests = (uint64_t)settings->www.max_requests,
+		.max_rss_bytes = (uint64_t)settings->www.max_rss_bytes,
+		.max_lifetime_ms = (uint64_t)settings->www.max_lifetime_ms,
+		.terminate_ms = (unsigned)settings->www.terminate_timeout_ms,
+		.io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
+		.keep_max = (unsigned)settings->www.keep_connections,
+		.peers = &crew->front.peers};
+}
+
+/* The same groups in the same order in every generation of a house. */
+static void groups_fill(struct crew *crew)
+{
+	const struct crew_house *house = crew->house;
+
 	crew->keeper_does = keeper_app(crew->keeper);
+	crew->settler_does = settler_child_app(crew->settler);
 	crew->monitor_does = monitor_app(crew->monitor);
 	if (!house->services)
-		crew->groups[crew->ngroups++] = (struct pool_group){
-		    .name = CREW_WORKERS,
-		    .app = &crew->worker_does,
-		    .listen_fd = house->listen_fd,
-		    .max_children = (unsigned)settings->www.max_children,
-		    .size = workers_size(settings),
-		    .room = house->room,
-		    .max_requests = (uint64_t)settings->www.max_requests,
-		    .max_rss_bytes = (uint64_t)settings->www.max_rss_bytes,
-		    .max_lifetime_ms = (uint64_t)settings->www.max_lifetime_ms,
-		    .terminate_ms =
-			(unsigned)settings->www.terminate_timeout_ms,
-		    .io_timeout_ms = (unsigned)settings->www.io_timeout_ms,
-		    .keep_max = (unsigned)settings->www.keep_connections,
-		    .peers = &crew->front.peers};
+		workers_add(crew);
 	crew->groups[crew->ngroups++] = (struct pool_group){.name = CREW_KEEPER,
 	    .app = &crew->keeper_does,
 	    .listen_fd = -1,
 	    .max_children = 1};
+	/* Also when there are none: a reload may want some. */
+	crew->groups[crew->ngroups++] =
+	    (struct pool_group){.name = CREW_SETTLER,
+		.app = &crew->settler_does,
+		.listen_fd = -1,
+		.max_children = (unsigned)crew->settings.settler.processes,
+		.room = house->settlers_room};
 	if (house->status_fd >= 0)
 		crew->groups[crew->ngroups++] =
 		    (struct pool_group){.name = CREW_MONITOR,
@@ -154,10 +178,14 @@ static bool crew_make(struct crew *crew, struct err *err)
 	    worker_new(&crew->settings, house->table, &crew->keys, err);
 	if (crew->worker == NULL)
 		return false;
-	crew->keeper = keeper_new(&crew->settings, house->table);
-	crew->monitor =
-	    monitor_new(&crew->settings, house->table, &house->start);
-	if (crew->keeper == NULL || crew->monitor == NULL) {
+	worker_note_accepted(crew->worker, house->accepted);
+	crew->keeper =
+	    keeper_new(&crew->settings, house->table, house->accepted);
+	crew->settler = settler_child_new(&crew->settings, house->table);
+	crew->monitor = monitor_new(
+	    &crew->settings, house->table, house->accepted, &house->start);
+	if (crew->keeper == NULL || crew->settler == NULL ||
+	    crew->monitor == NULL) {
 		err_set_errno(err, "memory for a generation of children");
 		return false;
 	}
@@ -187,6 +215,7 @@ void crew_free(struct crew **crew)
 		return;
 	worker_free(&(*crew)->worker);
 	keeper_free(&(*crew)->keeper);
+	settler_child_free(&(*crew)->settler);
 	monitor_free(&(*crew)->monitor);
 	/* Passwords and keys of a generation end with it. */
 	explicit_bzero(*crew, sizeof(**crew));

@@ -9,6 +9,7 @@
 #define PROG_CREW_H
 
 #include "pool/pool.h"
+#include "prog/accepted.h"
 #include "prog/settings.h"
 #include "prog/snapshot.h"
 #include "sale/table.h"
@@ -16,6 +17,7 @@
 /* Groups that listen, by name. */
 #define CREW_WORKERS SNAPSHOT_WORKERS
 #define CREW_KEEPER  SNAPSHOT_KEEPER
+#define CREW_SETTLER SNAPSHOT_SETTLER
 #define CREW_MONITOR "monitor"
 
 struct crew;
@@ -27,13 +29,17 @@ struct crew_house {
 	const char *address; /* of the workers, as the log names it */
 	struct snapshot_start start;
 	struct sale_table *table; /* shared memory */
+	struct accepted *accepted; /* shared memory */
 	const struct pool_reloader *reloader;
 	const struct pool_program *program; /* NULL: we cannot tell */
 	unsigned room; /* workers that shared memory is made for */
+	unsigned settlers_room; /* and settlers */
 };
 
-/* The workers that a reload may ask for, when the start asked for so many. */
+/* The workers, and settlers, that a reload may ask for, when the start asked for
+ * so many. */
 unsigned crew_room(const struct settings *settings);
+unsigned crew_settlers_room(const struct settings *settings);
 
 /* Reads the keys that the settings name; copies the rest.  NULL with `err`. */
 struct crew *crew_new(const struct settings *settings,

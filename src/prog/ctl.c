@@ -83,6 +83,16 @@ static const char *option_take(const struct ctl_command *command, char *word,
 	return NULL;
 }
 
+/* How many operands may be left out. */
+static int optional(const char *operands)
+{
+	int n = 0;
+
+	for (; *operands != '\0'; operands++)
+		n += *operands == '[';
+	return n;
+}
+
 /* "-5" is an operand of `sale stock`, "--json" an option everywhere. */
 static bool arguments_sort(
     struct ctl *ctl, const struct ctl_command *command, int argc, char **argv)
@@ -101,7 +111,8 @@ static bool arguments_sort(
 			return false;
 		}
 	}
-	if (args.noperands != command->noperands) {
+	if (args.noperands > command->noperands ||
+	    args.noperands + optional(command->operands) < command->noperands) {
 		ctl_fail(EX_USAGE, "usage: flashgatectl %s%s%s %s",
 		    command->group, command->verb != NULL ? " " : "",
 		    command->verb != NULL ? command->verb : "",

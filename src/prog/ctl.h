@@ -8,6 +8,7 @@
 
 #include "prog/settings.h"
 #include "prog/wire.h"
+#include "sale/rebuild.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -40,7 +41,7 @@ struct ctl_option {
 struct ctl_command {
 	const char *group,
 	    *verb; /* "sale", "open"; verb NULL: the group is it */
-	const char *operands; /* "SLUG", "SLUG +N|-N" */
+	const char *operands; /* "SLUG +N|-N"; in brackets: may be left out */
 	int noperands;
 	const char *help;
 	int (*run)(struct ctl *ctl);
@@ -70,6 +71,18 @@ int ctl_sale_find(
 int ctl_sale_find_settled(
     struct ctl *ctl, const char *slug, struct sale *out, struct wall *now);
 
+/* The highest unit and the highest slot of accepted orders that wait to be written;
+ * 0 when none does. */
+int ctl_waiting_highest(
+    struct ctl *ctl, const struct sale *sale, uint32_t *unit, uint32_t *slot);
+
+/* The sale was changed: its gate is told when it accepts orders.  What it is not
+ * told now, the keeper tells it. */
+void ctl_terms_tell(struct ctl *ctl, const struct sale *sale);
+
+/* Will Redis do for a sale of this mode?  Exit code, after saying why not. */
+int ctl_durability_judge(struct ctl *ctl, enum sale_mode mode);
+
 /* ---- output ------------------------------------------------------------------- */
 
 /* "flashgatectl: ..." on standard error; returns `code`. */
@@ -83,6 +96,10 @@ json_t *ctl_sale_json(const struct sale *sale);
 const char *ctl_time(struct wall when, char out[WALL_TEXT_MAX]);
 /* "19.99 EUR" cannot be known without the currency's digits: "1999 EUR". */
 void ctl_money(const struct money *price, char *out, size_t size);
+/* ", 3 waiting, 1 void": what a rebuild carried over; "" when that is nothing. */
+#define CTL_CARRIED_MAX 64
+const char *ctl_carried(
+    const struct rebuild_result *result, char out[CTL_CARRIED_MAX]);
 /* A progress bar on standard error, when that is a terminal. */
 void ctl_progress(const char *what, uint64_t done, uint64_t total);
 
@@ -100,6 +117,12 @@ int ctl_sale_list(struct ctl *ctl);
 int ctl_sale_stock(struct ctl *ctl);
 int ctl_sale_limit(struct ctl *ctl);
 int ctl_sale_window(struct ctl *ctl);
+int ctl_sale_mode(struct ctl *ctl);
+int ctl_sweep(struct ctl *ctl);
+int ctl_dead_list(struct ctl *ctl);
+int ctl_dead_show(struct ctl *ctl);
+int ctl_dead_retry(struct ctl *ctl);
+int ctl_dead_drop(struct ctl *ctl);
 int ctl_doctor(struct ctl *ctl);
 int ctl_orders_export(struct ctl *ctl);
 int ctl_reconcile(struct ctl *ctl);

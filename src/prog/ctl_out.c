@@ -37,6 +37,17 @@ void ctl_money(const struct money *price, char *out, size_t size)
 	    out, size, "%lld %s", (long long)price->minor, price->currency);
 }
 
+const char *ctl_carried(
+    const struct rebuild_result *result, char out[CTL_CARRIED_MAX])
+{
+	out[0] = '\0';
+	if (result->waiting + result->voided > 0)
+		snprintf(out, CTL_CARRIED_MAX,
+		    ", %u waiting to be written, %u void", result->waiting,
+		    result->voided);
+	return out;
+}
+
 static json_t *time_json(struct wall when)
 {
 	char text[WALL_TEXT_MAX];

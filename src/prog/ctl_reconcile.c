@@ -67,14 +67,17 @@ static json_t *report_json(struct ctl *ctl, const struct audit *audit)
 				  (int)report->findings[i].unit, "fault",
 				  unit_fault_name(report->findings[i].fault)));
 	all = json_pack(
-	    "{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:i, s:o, s:o}",
+	    "{s:s, s:b, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:i, "
+	    "s:o, s:o}",
 	    "sale", sale->slug, "clean", audit_clean(report), "stock",
 	    (int)sale->stock, "free", (json_int_t)report->free, "leased",
-	    (json_int_t)report->leased, "sold", (json_int_t)report->sold,
-	    "confirm_pending", (json_int_t)report->confirm_pending,
-	    "gate_known", report->gauge.known, "epoch_matches",
-	    report->epoch_matches, "passes", (int)report->passes, "faults",
-	    faults, "findings", findings);
+	    (json_int_t)report->leased, "waiting", (json_int_t)report->waiting,
+	    "tell_pending", (json_int_t)report->tell_pending, "sold",
+	    (json_int_t)report->sold, "confirm_pending",
+	    (json_int_t)report->confirm_pending, "gate_known",
+	    report->gauge.known, "epoch_matches", report->epoch_matches,
+	    "passes", (int)report->passes, "faults", faults, "findings",
+	    findings);
 	if (ctl_option(ctl, "units") != NULL) {
 		json_t *runs = json_array();
 
@@ -117,6 +120,11 @@ static void report_print(struct ctl *ctl, const struct audit *audit)
 	printf("%-10s %10llu%s\n", "leased",
 	    (unsigned long long)(report->leased - report->confirm_pending),
 	    report->leased > 0 ? "  undecided, the keeper decides them" : "");
+	printf("%-10s %10llu%s\n", "waiting",
+	    (unsigned long long)(report->waiting - report->tell_pending),
+	    report->waiting > report->tell_pending
+		? "  accepted, a settler writes them"
+		: "");
 	printf("%-10s %10llu\n", "sold", (unsigned long long)report->sold);
 	if (ctl_option(ctl, "units") != NULL)
 		runs_walk(audit, run_print, NULL);
@@ -139,7 +147,7 @@ static int repair(
 				 ? SALE_STATE_PAUSED
 				 : SALE_STATE_OPEN;
 	struct err err = ERR_INIT;
-	char detail[120];
+	char detail[160];
 	enum outcome out;
 
 	if (sale->epoch == 0 || sale->state == SALE_STATE_CLOSED)
@@ -154,8 +162,10 @@ static int repair(
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
 	snprintf(detail, sizeof(detail),
-	    "{\"why\":\"reconcile\",\"epoch\":%u,\"free\":%u,\"sold\":%u}",
-	    result->epoch, result->units_free, result->units_sold);
+	    "{\"why\":\"reconcile\",\"epoch\":%u,\"free\":%u,\"sold\":%u,"
+	    "\"waiting\":%u,\"void\":%u}",
+	    result->epoch, result->units_free, result->units_sold,
+	    result->waiting, result->voided);
 	out = ledger_audit(
 	    ctl->ledger, sale->id, ctl->actor, "rebuild", detail, &err);
 	return out == OUT_DONE ? 0 : ctl_fail_outcome(out, &err);
@@ -183,6 +193,7 @@ static int repaired(
     struct ctl *ctl, struct audit **audit, int64_t settle_ms, json_t **before)
 {
 	struct rebuild_result result = {0};
+	char carried[CTL_CARRIED_MAX];
 	struct sale sale = *audit_sale(*audit);
 	struct wall now;
 	int code;
@@ -199,8 +210,9 @@ static int repaired(
 	if (code != 0)
 		return code;
 	if (!ctl->json)
-		printf("a new gate of epoch %u, %u units free, %u sold\n",
-		    result.epoch, result.units_free, result.units_sold);
+		printf("a new gate of epoch %u, %u units free, %u sold%s\n",
+		    result.epoch, result.units_free, result.units_sold,
+		    ctl_carried(&result, carried));
 	code = ctl_sale_find(ctl, ctl_operand(ctl, 0), &sale, &now);
 	return code != 0 ? code : audited(ctl, &sale, settle_ms, audit);
 }

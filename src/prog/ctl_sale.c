@@ -74,13 +74,9 @@ static bool mode_option(struct ctl *ctl, struct sale *sale)
 	const char *text = ctl_option(ctl, "mode");
 
 	sale->mode = SALE_MODE_DIRECT;
-	if (text == NULL || (sale_mode_parse(strv_c(text), &sale->mode) &&
-				sale->mode == SALE_MODE_DIRECT))
+	if (text == NULL || sale_mode_parse(strv_c(text), &sale->mode))
 		return true;
-	ctl_fail(EX_USAGE,
-	    "--mode %s: this version writes orders in mode "
-	    "direct only",
-	    text);
+	ctl_fail(EX_USAGE, "--mode %s: direct, queue or sweep", text);
 	return false;
 }
 
@@ -125,9 +121,13 @@ int ctl_sale_create(struct ctl *ctl)
 	struct err err = ERR_INIT;
 	struct sale sale;
 	enum outcome out;
+	int code;
 
 	if (!sale_from_options(ctl, &sale))
 		return EX_USAGE;
+	code = ctl_durability_judge(ctl, sale.mode);
+	if (code != 0)
+		return code;
 	if (!ctl_need_ledger(ctl))
 		return EX_UNAVAILABLE;
 	out = ledger_sale_create(ctl->ledger, &sale, ctl->actor, &err);
@@ -149,10 +149,13 @@ static json_t *gauge_json(const struct gate_gauge *gauge)
 {
 	if (!gauge->known)
 		return json_null();
-	return json_pack("{s:i, s:i, s:i, s:I, s:I}", "epoch",
-	    (int)gauge->epoch, "units", (int)gauge->units, "per_customer",
-	    (int)gauge->limit, "free", (json_int_t)gauge->free, "leased",
-	    (json_int_t)gauge->leased);
+	return json_pack("{s:i, s:i, s:i, s:I, s:I, s:b, s:I, s:I, s:I}",
+	    "epoch", (int)gauge->epoch, "units", (int)gauge->units,
+	    "per_customer", (int)gauge->limit, "free", (json_int_t)gauge->free,
+	    "leased", (json_int_t)gauge->leased, "shut", (int)gauge->terms.shut,
+	    "waiting", (json_int_t)gauge->waiting, "delivered",
+	    (json_int_t)gauge->delivered, "oldest_ms",
+	    (json_int_t)gauge->oldest_ms);
 }
 
 static void sale_print(const struct sale *sale, const struct gate_gauge *gauge)
@@ -180,6 +183,16 @@ static void sale_print(const struct sale *sale, const struct gate_gauge *gauge)
 		    (unsigned long long)gauge->leased);
 	else
 		printf("gate          none\n");
+	if (gauge->known && gauge->waiting > 0)
+		printf("waiting       %llu accepted orders, %llu of them with "
+		       "a settler, the oldest for %.1f s\n",
+		    (unsigned long long)gauge->waiting,
+		    (unsigned long long)gauge->delivered,
+		    (double)gauge->oldest_ms / 1000);
+	else if (gauge->known && sale->mode != SALE_MODE_DIRECT)
+		printf("waiting       no accepted orders\n");
+	if (gauge->known && gauge->terms.shut && sale->mode != SALE_MODE_DIRECT)
+		printf("accepts       no orders, the gate was told\n");
 }
 
 int ctl_sale_show(struct ctl *ctl)
@@ -211,34 +224,75 @@ int ctl_sale_show(struct ctl *ctl)
 	return out == OUT_DONE ? 0 : EX_UNAVAILABLE;
 }
 
+/* -1: not known.  A gate that does not answer is asked no more. */
+static int64_t waiting_of(struct ctl *ctl, const struct sale *sale, bool *away)
+{
+	struct gate_gauge gauge;
+	struct err err = ERR_INIT;
+
+	if (sale->epoch == 0)
+		return 0;
+	if (*away)
+		return -1;
+	*away = ctl->gate_port.gauge(ctl->gate_port.ctx, sale->id,
+		    deadline_in_ms(CALL_DEADLINE_MS), &gauge, &err) != OUT_DONE;
+	if (*away)
+		ctl_fail(0, "the gate does not answer: %s", err.text);
+	if (*away || !gauge.known)
+		return -1;
+	return (int64_t)gauge.waiting;
+}
+
+static void list_print(const struct sale *sale, int64_t waiting)
+{
+	char opens[WALL_TEXT_MAX], number[24] = "-";
+
+	if (waiting >= 0)
+		snprintf(number, sizeof(number), "%lld", (long long)waiting);
+	printf("%-24s %-8s %-7s %9u %9s  %-24s %s\n", sale->slug,
+	    sale_state_name(sale->state), sale_mode_name(sale->mode),
+	    sale->stock, number, ctl_time(sale->opens, opens), sale->title);
+}
+
+static json_t *list_json(const struct sale *sale, int64_t waiting)
+{
+	json_t *o = ctl_sale_json(sale);
+
+	json_object_set_new(
+	    o, "waiting", waiting >= 0 ? json_integer(waiting) : json_null());
+	return o;
+}
+
 int ctl_sale_list(struct ctl *ctl)
 {
 	static struct sale sales[LIST_MAX];
-	char opens[WALL_TEXT_MAX];
 	struct err err = ERR_INIT;
-	json_t *list;
+	json_t *list = NULL;
+	bool away = false;
 	struct wall now;
 	enum outcome out;
 	size_t n;
 
-	if (!ctl_need_ledger(ctl))
+	if (!ctl_need_ledger(ctl) || !ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
 	out = ledger_sale_list(ctl->ledger, sales, LIST_MAX, &n, &now, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);
-	if (ctl->json) {
+	if (ctl->json)
 		list = json_array();
-		for (size_t i = 0; i < n; i++)
-			json_array_append_new(list, ctl_sale_json(&sales[i]));
-		ctl_json(list);
-		return 0;
+	else
+		printf("%-24s %-8s %-7s %9s %9s  %-24s %s\n", "SALE", "STATE",
+		    "MODE", "STOCK", "WAITING", "OPENS", "TITLE");
+	for (size_t i = 0; i < n; i++) {
+		int64_t waiting = waiting_of(ctl, &sales[i], &away);
+
+		if (ctl->json)
+			json_array_append_new(
+			    list, list_json(&sales[i], waiting));
+		else
+			list_print(&sales[i], waiting);
 	}
-	printf("%-24s %-8s %-7s %9s  %-24s %s\n", "SALE", "STATE", "MODE",
-	    "STOCK", "OPENS", "TITLE");
-	for (size_t i = 0; i < n; i++)
-		printf("%-24s %-8s %-7s %9u  %-24s %s\n", sales[i].slug,
-		    sale_state_name(sales[i].state),
-		    sale_mode_name(sales[i].mode), sales[i].stock,
-		    ctl_time(sales[i].opens, opens), sales[i].title);
+	if (ctl->json)
+		ctl_json(list);
 	return 0;
 }

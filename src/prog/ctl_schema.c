@@ -42,7 +42,8 @@ static int version_tell(struct ctl *ctl)
 	else
 		printf("schema version %u of %d\n", version,
 		    LEDGER_SCHEMA_VERSION);
-	if (version == LEDGER_SCHEMA_VERSION)
+	/* A later one has added to it, and taken nothing away. */
+	if (version >= LEDGER_SCHEMA_VERSION)
 		return 0;
 	return ctl_fail(CTL_NO, "the schema is not what this build needs; run "
 				"flashgatectl schema install");

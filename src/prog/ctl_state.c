@@ -44,7 +44,7 @@ static int gate_rebuild(
 {
 	struct rebuild_result result;
 	struct err err = ERR_INIT;
-	char did[120], detail[160];
+	char did[160], detail[160], carried[CTL_CARRIED_MAX];
 	enum outcome out;
 
 	snprintf(detail, sizeof(detail), "{\"why\":\"%s\"}", why);
@@ -62,8 +62,10 @@ static int gate_rebuild(
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
 	snprintf(detail, sizeof(detail),
-	    "{\"epoch\":%u,\"free\":%u,\"sold\":%u}", result.epoch,
-	    result.units_free, result.units_sold);
+	    "{\"epoch\":%u,\"free\":%u,\"sold\":%u,\"waiting\":%u,"
+	    "\"void\":%u}",
+	    result.epoch, result.units_free, result.units_sold, result.waiting,
+	    result.voided);
 	out = ledger_audit(
 	    ctl->ledger, sale->id, ctl->actor, "open", detail, &err);
 	if (out != OUT_DONE)
@@ -71,8 +73,9 @@ static int gate_rebuild(
 		    "opened, but not noted in the audit "
 		    "table: %s",
 		    err.text);
-	snprintf(did, sizeof(did), "%s; epoch %u, %u units free, %u sold", why,
-	    result.epoch, result.units_free, result.units_sold);
+	snprintf(did, sizeof(did), "%s; epoch %u, %u units free, %u sold%s",
+	    why, result.epoch, result.units_free, result.units_sold,
+	    ctl_carried(&result, carried));
 	return state_told(ctl, sale->slug, "open", did);
 }
 
@@ -92,6 +95,8 @@ static int state_change(
 		    "somebody else is changing sale %s: look, then repeat",
 		    sale->slug);
 	FAILPOINT(sale_state_set);
+	if (sale->mode != SALE_MODE_DIRECT)
+		ctl_terms_tell(ctl, sale);
 	return state_told(ctl, sale->slug, sale_state_name(to), "");
 }
 
@@ -150,7 +155,11 @@ int ctl_sale_open(struct ctl *ctl)
 	if (!ctl_need_gate(ctl))
 		return EX_UNAVAILABLE;
 	FAILPOINT(sale_open_begin);
-	code = room_check(ctl, &sale);
+	/* A sale that sells must come back, whatever Redis makes of it. */
+	if (sale.state == SALE_STATE_DRAFT)
+		code = ctl_durability_judge(ctl, sale.mode);
+	if (code == 0)
+		code = room_check(ctl, &sale);
 	if (code != 0)
 		return code;
 	out = ctl->gate_port.gauge(ctl->gate_port.ctx, sale.id,
@@ -303,10 +312,58 @@ static int sold_highest(
 	return 0;
 }
 
+int ctl_waiting_highest(
+    struct ctl *ctl, const struct sale *sale, uint32_t *unit, uint32_t *slot)
+{
+	struct gate_ref ref = {sale->id, sale->epoch};
+	struct gate_entry page[SETTLE_BATCH];
+	struct gate_entry_id after = {0, 0};
+	struct err err = ERR_INIT;
+	enum outcome out;
+	size_t n = 0;
+
+	*unit = *slot = 0;
+	if (!has_gate(sale))
+		return 0;
+	do {
+		out = ctl->gate_port.queue_scan(ctl->gate_port.ctx, ref, after,
+		    ARRAY_LEN(page), deadline_in_ms(CALL_DEADLINE_MS), page, &n,
+		    &err);
+		if (out != OUT_DONE)
+			return ctl_fail_outcome(out, &err);
+		for (size_t i = 0; i < n; i++) {
+			const struct order *order = &page[i].order;
+
+			after = page[i].id;
+			if (page[i].flaw[0] != '\0')
+				continue;
+			*unit = order->unit > *unit ? order->unit : *unit;
+			*slot = order->slot > *slot ? order->slot : *slot;
+		}
+	} while (n > 0);
+	return 0;
+}
+
+/* As far down as `want`, or as a unit that is sold or about to be.  What waits is
+ * looked at first: what is written meanwhile is sold. */
+static int stock_floor(
+    struct ctl *ctl, const struct sale *sale, uint32_t want, uint32_t *to)
+{
+	uint32_t waiting, slot;
+	int code = ctl_waiting_highest(ctl, sale, &waiting, &slot);
+
+	if (code == 0)
+		code = sold_highest(ctl, sale, want, to);
+	if (code == 0 && waiting > *to)
+		*to = waiting;
+	return code;
+}
+
 /*
  * The ledger first, both ways: its guard is what nobody passes.  Waits for
  * running inserts, and is refused if one of them has sold a unit above `to`:
- * then as far as that unit.
+ * then as far as that unit.  Who has had such a unit accepted in this very
+ * instant, and is not written yet, gets a void order in the end.
  */
 static int stock_change(struct ctl *ctl, const struct sale *sale, uint32_t want)
 {
@@ -316,7 +373,7 @@ static int stock_change(struct ctl *ctl, const struct sale *sale, uint32_t want)
 
 	for (int tries = 0; tries < 5 && !won && code == 0; tries++) {
 		if (want < sale->stock)
-			code = sold_highest(ctl, sale, want, &to);
+			code = stock_floor(ctl, sale, want, &to);
 		if (code == 0 && to >= sale->stock && want < sale->stock)
 			return ctl_fail(CTL_NO,
 			    "sale %s: unit %u is sold, so no unit can go",

@@ -5,6 +5,7 @@
 #include "prog/ctl.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "sale/terms.h"
 
 #include <string.h>
 #include <sysexits.h>
@@ -15,6 +16,26 @@ static int lost_race(const struct sale *sale)
 {
 	return ctl_fail(CTL_NO,
 	    "somebody else is changing sale %s: look, then repeat", sale->slug);
+}
+
+/*
+ * The ledger first: it is the truth.  Its guard is what no order of mode direct
+ * passes; what is accepted passes the gate alone, and a host that cannot read the
+ * ledger any more would go on with that.
+ */
+void ctl_terms_tell(struct ctl *ctl, const struct sale *sale)
+{
+	struct err err = ERR_INIT;
+
+	if (sale->epoch == 0 || !ctl_need_gate(ctl))
+		return;
+	if (sale_terms_follow(&ctl->gate_port, &ctl->ledger_port, sale->id,
+		deadline_in_ms(CALL_DEADLINE_MS), &err) != OUT_DONE)
+		ctl_fail(EX_UNAVAILABLE,
+		    "the gate does not know it yet, the keeper will tell it; "
+		    "until then a server that cannot reach MySQL may accept "
+		    "orders as before: %s",
+		    err.text);
 }
 
 /* ---- limit --------------------------------------------------------------------------- */
@@ -34,6 +55,22 @@ static void limit_tell_gate(
 		    "the gate does not know it yet, the keeper will tell it: "
 		    "%s",
 		    err.text);
+}
+
+/* Who had an order accepted is not told by a lower limit that he has none.  (In the
+ * very instant of the change that can still happen.) */
+static int waiting_check(
+    struct ctl *ctl, const struct sale *sale, uint32_t limit)
+{
+	uint32_t unit, slot;
+	int code = ctl_waiting_highest(ctl, sale, &unit, &slot);
+
+	if (code != 0 || slot <= limit)
+		return code;
+	return ctl_fail(CTL_NO,
+	    "sale %s: somebody has had more than %u accepted, which wait to be "
+	    "written",
+	    sale->slug, limit);
 }
 
 int ctl_sale_limit(struct ctl *ctl)
@@ -58,6 +95,11 @@ int ctl_sale_limit(struct ctl *ctl)
 	if (sale.state == SALE_STATE_CLOSED)
 		return ctl_fail(
 		    CTL_NO, "sale %s is closed, for good", sale.slug);
+	if (to < sale.per_customer) {
+		code = waiting_check(ctl, &sale, (uint32_t)to);
+		if (code != 0)
+			return code;
+	}
 	if (to != sale.per_customer) {
 		/* The ledger first, both ways: its guard nobody passes. */
 		out = ledger_sale_set_limit(ctl->ledger, sale.id,
@@ -142,5 +184,9 @@ int ctl_sale_window(struct ctl *ctl)
 	    sale.closes, ctl->actor, &won, &err);
 	if (out != OUT_DONE)
 		return ctl_fail_outcome(out, &err);
-	return won ? window_told(ctl, &sale) : lost_race(&sale);
+	if (!won)
+		return lost_race(&sale);
+	if (sale.mode != SALE_MODE_DIRECT)
+		ctl_terms_tell(ctl, &sale);
+	return window_told(ctl, &sale);
 }

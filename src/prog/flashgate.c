@@ -49,7 +49,7 @@ static const struct flag {
     {'s', "single", NULL, ACTION_RUN,
 	"one worker without a master (Apache mod_fcgid)"},
     {'S', "services", NULL, ACTION_RUN,
-	"the keeper only, beside --single workers"},
+	"keeper and settlers only, beside --single workers"},
     {'i', "info", NULL, ACTION_INFO, "say what this build is made of"},
     {'v', "version", NULL, ACTION_VERSION, "print the version"},
     {'h', "help", NULL, ACTION_HELP, "this text"},

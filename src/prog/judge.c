@@ -8,6 +8,9 @@
 #include "prog/judge.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "prog/wire.h"
+
+#include "sale/table.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,6 +28,9 @@ struct judging {
 	struct ledger *ledger;
 	char wanted[32]; /* of a finding whose want is computed */
 	bool binlog;
+	bool queued; /* some sale is in mode queue or sweep */
+	struct gate_durability durability;
+	bool needless; /* the last reader had no reason to ask */
 };
 
 #define OVERSOLD "never oversold"
@@ -74,6 +80,49 @@ static enum outcome redis_config(struct judging *j, const char *name,
 {
 	return gate_setting(j->gate, name, false,
 	    deadline_in_ms(JUDGE_DEADLINE_MS), value, found, err);
+}
+
+static const char *const file_notes[] = {
+    [GATE_FILE_UNKNOWN] = "",
+    [GATE_FILE_WHOLE] = "",
+    [GATE_FILE_UNSEEN] = ", file in the making",
+    [GATE_FILE_BROKEN] = ", file broken",
+};
+
+/* Only where it matters: some sale accepts orders before they are written, and it
+ * is this rule's business. */
+static enum outcome accepted_orders(struct judging *j, bool is_ours,
+    char value[LEDGER_VALUE_MAX], bool *found, struct err *err)
+{
+	enum outcome out = OUT_DONE;
+
+	*found = j->queued && is_ours;
+	j->needless = !*found;
+	if (*found)
+		out = gate_durability(j->gate,
+		    deadline_in_ms(JUDGE_DEADLINE_MS), &j->durability, err);
+	if (*found && out == OUT_DONE)
+		snprintf(value, LEDGER_VALUE_MAX, "%s%s%s",
+		    gate_fsync_name(j->durability.fsync),
+		    j->durability.waitaof ? ", waitaof" : "",
+		    file_notes[j->durability.file]);
+	return out;
+}
+
+static enum outcome accepted_strictly(struct judging *j, const char *name,
+    char value[LEDGER_VALUE_MAX], bool *found, struct err *err)
+{
+	(void)name;
+	return accepted_orders(
+	    j, !j->settings->queue.accept_loss, value, found, err);
+}
+
+static enum outcome accepted_with_loss(struct judging *j, const char *name,
+    char value[LEDGER_VALUE_MAX], bool *found, struct err *err)
+{
+	(void)name;
+	return accepted_orders(
+	    j, j->settings->queue.accept_loss, value, found, err);
 }
 
 static enum outcome wide_grants(struct judging *j, const char *name,
@@ -161,10 +210,29 @@ static bool near(struct judging *j, const char *value, const char *want)
 	return ms < SKEW_MAX_MS && ms > -SKEW_MAX_MS;
 }
 
+static bool durable(struct judging *j, const char *value, const char *want)
+{
+	enum gate_durable strict = wire_durable_strict(j->settings);
+	struct gate_durability has = j->durability;
+	struct err ignored = ERR_INIT;
+
+	/* The settings are right, and a rewrite ends: until it has, each worker
+	 * that has not seen the file before accepts nothing. */
+	if (has.file == GATE_FILE_UNSEEN)
+		has.file = GATE_FILE_WHOLE;
+
+	(void)value;
+	(void)want;
+	snprintf(j->wanted, sizeof(j->wanted), "%s",
+	    strict == GATE_DURABLE_WAITAOF ? "everysec, waitaof" : "always");
+	return gate_durability_suffices(strict, &has, &ignored);
+}
+
 /* A reload has two generations of workers connected for a moment. */
 static bool enough(struct judging *j, const char *value, const char *want)
 {
-	uint64_t have, need = 2 * (uint64_t)j->settings->www.max_children +
+	uint64_t have, need = 2 * (uint64_t)(j->settings->www.max_children +
+					     j->settings->settler.processes) +
 			      CONNECTIONS_BESIDE;
 
 	(void)want;
@@ -207,7 +275,8 @@ static const struct rule {
     {"mysql", "innodb_read_only", mysql_global, one_of, "OFF|0", WAY,
 	JUDGE_REFUSE, "nothing could be sold"},
     {"mysql", "max_connections", mysql_global, enough, NULL, WAY, JUDGE_WARN,
-	"twice the workers, because of reloads, and some to spare"},
+	"twice the workers and settlers, because of reloads, and some to "
+	"spare"},
     {"mysql", "local_infile", mysql_global, one_of, "OFF|0", WAY, JUDGE_NOTE,
 	"nobody needs it, and it lets a server ask clients for files"},
     {"mysql", "grants beyond SELECT and INSERT", wide_grants, one_of, "0", LOST,
@@ -229,6 +298,14 @@ static const struct rule {
 	"a restart comes back empty, and each sale waits for its rebuild"},
     {"redis", "appendfsync", redis_config, one_of, "everysec|always", WAY,
 	JUDGE_NOTE, "what was not written is rebuilt"},
+    {"redis", "sync of accepted orders", accepted_strictly, durable, NULL, LOST,
+	JUDGE_REFUSE,
+	"a crash could lose orders of modes queue and sweep: appendonly yes, "
+	"appendfsync always, or [queue] accept_loss = yes"},
+    {"redis", "sync of accepted orders", accepted_with_loss, durable, NULL,
+	LOST, JUDGE_WARN,
+	"a crash may lose orders of modes queue and sweep, as [queue] "
+	"accept_loss = yes accepts"},
     {"redis", "clock against ours", redis_clock, near, "within 1 s", WAY,
 	JUDGE_WARN, "leases run out by Redis' clock"},
 };
@@ -241,12 +318,13 @@ static bool rule_apply(struct judging *j, const struct rule *rule,
 	char value[LEDGER_VALUE_MAX] = "";
 	bool found = false;
 
+	j->needless = false;
 	if (rule->read(j, rule->name, value, &found, err) != OUT_DONE) {
 		err_wrap(err, "[%s] %s", rule->store, rule->name);
 		return false;
 	}
 	/* A setting that this server does not have, or need. */
-	if (!found && strcmp(rule->store, "mysql") == 0)
+	if (!found && (j->needless || strcmp(rule->store, "mysql") == 0))
 		return true;
 	/* The run id is the one whose absence matters. */
 	if (!found && strcmp(rule->name, "run_id") == 0)
@@ -267,6 +345,26 @@ static bool rule_apply(struct judging *j, const struct rule *rule,
 	return true;
 }
 
+/* Also of sales that are not open now: they may be in a moment. */
+static bool queued_read(struct judging *j, struct err *err)
+{
+	static struct sale sales[SALE_TABLE_MAX];
+	struct ledger_port port = ledger_port(j->ledger);
+	struct wall now;
+	size_t n;
+
+	if (port.sales(port.ctx, deadline_in_ms(JUDGE_DEADLINE_MS), sales,
+		ARRAY_LEN(sales), &n, &now, err) != OUT_DONE) {
+		err_wrap(err, "[mysql] sales");
+		return false;
+	}
+	for (size_t i = 0; i < n; i++)
+		j->queued =
+		    j->queued || (sales[i].mode != SALE_MODE_DIRECT &&
+				     sales[i].state != SALE_STATE_CLOSED);
+	return true;
+}
+
 bool judge_stores(const struct settings *settings, struct gate *gate,
     struct ledger *ledger, struct judge_report *report, struct err *err)
 {
@@ -281,6 +379,8 @@ bool judge_stores(const struct settings *settings, struct gate *gate,
 		return false;
 	}
 	j.binlog = found && one_of(&j, value, "ON|1");
+	if (!queued_read(&j, err))
+		return false;
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (!rule_apply(&j, &rules[i], report, err))
 			return false;

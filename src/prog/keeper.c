@@ -6,9 +6,11 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "base/log.h"
+#include "prog/lost.h"
 #include "prog/mending.h"
 #include "prog/wire.h"
 #include "sale/reap.h"
+#include "sale/terms.h"
 
 #include <stdlib.h>
 
@@ -17,6 +19,9 @@
 
 /* Full rounds of one sale in one tick, before the next sale has its turn. */
 #define ROUNDS_A_TICK 20
+
+/* Between two looks at what Redis makes of accepted orders. */
+#define DURABILITY_MS 5000
 
 /* Calls that carry a changed stock to one gate in one tick. */
 #define STOCK_STEPS_A_TICK 50
@@ -30,6 +35,11 @@ struct keeper {
 	struct ledger_port ledger_port;
 	struct reaper reaper;
 	struct mending *mending;
+	struct accepted *accepted; /* shared */
+	struct lost *lost;
+	bool sales_fresh; /* the table was read in this tick */
+	enum accepted_durability durability; /* as was found last */
+	int64_t durability_ns; /* when Redis is asked for it again */
 	struct keeper_stats *stats; /* in shared memory, ours to write */
 	int64_t reap_ns; /* when the next look for expired claims is due */
 	struct {
@@ -39,8 +49,8 @@ struct keeper {
 	struct log_rate ledger_rate, gate_rate;
 };
 
-struct keeper *keeper_new(
-    const struct settings *settings, struct sale_table *table)
+struct keeper *keeper_new(const struct settings *settings,
+    struct sale_table *table, struct accepted *accepted)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 
@@ -48,6 +58,7 @@ struct keeper *keeper_new(
 		return NULL;
 	keeper->settings = settings;
 	keeper->table = table;
+	keeper->accepted = accepted;
 	return keeper;
 }
 
@@ -61,6 +72,7 @@ static void keeper_close(void *ctx)
 {
 	struct keeper *keeper = ctx;
 
+	lost_free(&keeper->lost);
 	mending_free(&keeper->mending);
 	gate_free(&keeper->gate);
 	ledger_free(&keeper->ledger);
@@ -70,9 +82,11 @@ static void sales_read(struct keeper *keeper)
 {
 	struct err err = ERR_INIT;
 
-	if (sale_table_refresh(keeper->table, &keeper->ledger_port,
+	keeper->sales_fresh =
+	    sale_table_refresh(keeper->table, &keeper->ledger_port,
 		&clock_system, deadline_in_ms(CALL_DEADLINE_MS),
-		&err) != OUT_DONE)
+		&err) == OUT_DONE;
+	if (!keeper->sales_fresh)
 		log_limited(&keeper->ledger_rate, LOG_LEVEL_WARNING,
 		    "MySQL did not answer the keeper: %s", err.text);
 }
@@ -96,7 +110,13 @@ static bool keeper_open(void *ctx, struct pool_child *child, struct err *err)
 		.ledger_port = &keeper->ledger_port,
 		.ledger = keeper->ledger,
 		.stats = keeper->stats});
-	if (keeper->mending == NULL) {
+	keeper->lost =
+	    lost_new(&(struct lost_conf){.accepted = keeper->accepted,
+		.gate = &keeper->gate_port,
+		.ledger = &keeper->ledger_port,
+		.stats = keeper->stats,
+		.grace_ms = keeper->settings->limits.request_deadline_ms});
+	if (keeper->mending == NULL || keeper->lost == NULL) {
 		err_set_errno(err, "memory for the keeper");
 		keeper_close(keeper);
 		return false;
@@ -160,10 +180,26 @@ static void limit_follow(struct keeper *keeper, const struct sale *sale)
 		    sale->slug, err.text);
 }
 
-/* What the ledger says of stock and limit, and the gate does not know. */
+/* The table may be older than what the gate was told: the sale is read again. */
+static void terms_follow(struct keeper *keeper, const struct sale *sale)
+{
+	struct err err = ERR_INIT;
+
+	if (sale_terms_follow(&keeper->gate_port, &keeper->ledger_port,
+		sale->id, deadline_in_ms(CALL_DEADLINE_MS), &err) != OUT_DONE)
+		log_limited(&keeper->gate_rate, LOG_LEVEL_WARNING,
+		    "sale %s: the gate does not know yet when it accepts "
+		    "orders: %s",
+		    sale->slug, err.text);
+}
+
+/* What the ledger says of stock, limit and terms, and the gate does not know. */
 static void gate_follow(struct keeper *keeper, const struct sale *sale,
     const struct gate_gauge *gauge)
 {
+	/* Also of an older epoch: it is to accept nothing more. */
+	if (keeper->sales_fresh && sale_terms_differ(sale, gauge))
+		terms_follow(keeper, sale);
 	if (!gauge->known || gauge->epoch != sale->epoch)
 		return;
 	if (gauge->units != sale->stock)
@@ -237,7 +273,50 @@ static bool row_look_after(struct keeper *keeper, size_t i, bool reap)
 	if (!changed && reap && has_leases(&entry.sale))
 		sale_look_after(keeper, i, &entry.sale);
 	mending_audit(keeper->mending, i, &entry);
+	lost_look(keeper->lost, i, &entry);
 	return changed;
+}
+
+/* Of the gate as it is now: an operator may change it while it runs. */
+static enum accepted_durability durability_ask(struct keeper *keeper)
+{
+	const struct settings *settings = keeper->settings;
+	enum accepted_durability is;
+	struct gate_durability has;
+	struct err err = ERR_INIT;
+
+	if (gate_durability(keeper->gate, deadline_in_ms(CALL_DEADLINE_MS),
+		&has, &err) != OUT_DONE)
+		return ACCEPTED_UNKNOWN;
+	if (gate_durability_suffices(wire_durable_strict(settings), &has, &err))
+		return ACCEPTED_STORED;
+	is = settings->queue.accept_loss ? ACCEPTED_MEMORY : ACCEPTED_REFUSED;
+	/* Once, and again by a keeper that follows. */
+	if (is != keeper->durability)
+		log_warning("%s%s",
+		    is == ACCEPTED_REFUSED
+			? "no order is accepted in modes queue and sweep: "
+			: "",
+		    err.text);
+	return is;
+}
+
+/* Only while some sale has, or may be given, accepted orders. */
+static void durability_look(
+    struct keeper *keeper, const struct sale_table_head *head)
+{
+	struct sale_entry entry;
+	bool needed = false;
+
+	for (size_t i = 0; i < head->n; i++)
+		needed = needed || (sale_table_row(keeper->table, i, &entry) &&
+				       entry.sale.mode != SALE_MODE_DIRECT &&
+				       entry.sale.state != SALE_STATE_CLOSED);
+	if (!needed || mono_ns() < keeper->durability_ns)
+		return;
+	keeper->durability_ns = deadline_in_ms(DURABILITY_MS);
+	keeper->durability = durability_ask(keeper);
+	accepted_set_durability(keeper->accepted, keeper->durability);
 }
 
 static int64_t keeper_tick(void *ctx)
@@ -253,6 +332,7 @@ static int64_t keeper_tick(void *ctx)
 		return keeper->settings->keeper.refresh_ms;
 	for (size_t i = 0; i < head.n; i++)
 		changed = row_look_after(keeper, i, reap) || changed;
+	durability_look(keeper, &head);
 	if (reap)
 		keeper->reap_ns =
 		    deadline_in_ms(keeper->settings->keeper.tick_ms);

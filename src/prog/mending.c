@@ -85,14 +85,15 @@ static struct care *care_of(
 static void rebuilt_note(struct mending *mending, const struct sale *sale,
     const struct mend_result *result)
 {
-	char detail[160];
+	char detail[200];
 	struct err err = ERR_INIT;
 
 	snprintf(detail, sizeof(detail),
 	    "{\"why\":\"%s\",\"epoch\":%u,\"free\":%u,\"sold\":%u,"
-	    "\"ms\":%" PRId64 "}",
+	    "\"waiting\":%u,\"void\":%u,\"ms\":%" PRId64 "}",
 	    gate_trouble_name(result->trouble), result->rebuilt.epoch,
 	    result->rebuilt.units_free, result->rebuilt.units_sold,
+	    result->rebuilt.waiting, result->rebuilt.voided,
 	    result->took_ns / NS_PER_MS);
 	if (ledger_audit(mending->conf.ledger, sale->id, mending->actor,
 		"rebuild", detail, &err) != OUT_DONE)
@@ -109,10 +110,12 @@ static void rebuilt_tell(struct mending *mending, const struct sale *sale,
 	stats_count(&stats->rebuilds[result->trouble]);
 	stats_observe(&stats->rebuild, result->took_ns);
 	log_notice("sale %s: its gate was %s and is made anew: epoch %u, "
-		   "%u units free, %u sold, %" PRId64 " ms",
+		   "%u units free, %u sold, %u accepted orders carried over, "
+		   "%u void, %" PRId64 " ms",
 	    sale->slug, gate_trouble_name(result->trouble),
 	    result->rebuilt.epoch, result->rebuilt.units_free,
-	    result->rebuilt.units_sold, result->took_ns / NS_PER_MS);
+	    result->rebuilt.units_sold, result->rebuilt.waiting,
+	    result->rebuilt.voided, result->took_ns / NS_PER_MS);
 	rebuilt_note(mending, sale, result);
 }
 

@@ -2,25 +2,17 @@
 /* The families of /metrics, one after the other. */
 #include "config.h"
 
-#include "prog/metrics.h"
-#include "prog/openmetrics.h"
+#include "prog/metrics_parts.h"
 
 #include <stdio.h>
 
-#define FAMILY(text, ...) \
-	((struct om_family){.prefix = "flashgate_", .name = text, __VA_ARGS__})
-#define COUNTER(text, words) FAMILY(text, .type = OM_COUNTER, .help = words)
-#define GAUGE(text, ...)     FAMILY(text, .type = OM_GAUGE, .help = __VA_ARGS__)
-#define SECONDS(text, kind, words) \
-	FAMILY(text, .type = kind, .unit = "seconds", .help = words)
-
-static int64_t counted(uint64_t n)
+int64_t metrics_counted(uint64_t n)
 {
 	return n <= INT64_MAX ? (int64_t)n : INT64_MAX;
 }
 
 /* A family of one sample; none when the number is not known. */
-static void single(
+void metrics_single(
     struct strbuf *out, const struct om_family *family, int64_t value)
 {
 	om_head(out, family);
@@ -44,7 +36,7 @@ static void requests_put(const struct stats *stats, struct strbuf *out)
 			    {"route", stats_route(i)}, {"status", classes[k]}};
 
 			om_int(out, &family, labels, ARRAY_LEN(labels),
-			    counted(stats->requests[i][k]));
+			    metrics_counted(stats->requests[i][k]));
 		}
 }
 
@@ -57,7 +49,8 @@ static void outcomes_put(const struct stats *stats, struct strbuf *out)
 	for (size_t i = 0; stats_code(i) != NULL; i++) {
 		const struct om_label label = {"code", stats_code(i)};
 
-		om_int(out, &family, &label, 1, counted(stats->codes[i]));
+		om_int(
+		    out, &family, &label, 1, metrics_counted(stats->codes[i]));
 	}
 }
 
@@ -77,8 +70,8 @@ static void events_put(const struct stats *stats, struct strbuf *out)
 		const struct om_label label = {"event", names[i]};
 
 		if (names[i] != NULL)
-			om_int(
-			    out, &family, &label, 1, counted(stats->events[i]));
+			om_int(out, &family, &label, 1,
+			    metrics_counted(stats->events[i]));
 	}
 }
 
@@ -90,7 +83,7 @@ static void calls_put(struct strbuf *out, const struct om_family *family,
 		const struct om_label label = {
 		    "outcome", outcome_name((enum outcome)i)};
 
-		om_int(out, family, &label, 1, counted(calls[i]));
+		om_int(out, family, &label, 1, metrics_counted(calls[i]));
 	}
 }
 
@@ -116,7 +109,8 @@ static void times_put(const struct stats *stats, struct strbuf *out)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		om_head(out, &rows[i].family);
-		om_histogram(out, &rows[i].family, rows[i].histogram);
+		om_histogram(out, &rows[i].family, &stats_scale_request,
+		    rows[i].histogram);
 	}
 }
 
@@ -131,17 +125,24 @@ static void traffic_put(const struct metrics *metrics, struct strbuf *out)
 	    COUNTER("claim_calls", "Calls of the gate for a unit, by outcome.");
 	const struct om_family inserts = COUNTER(
 	    "insert_calls", "Inserts of orders into the ledger, by outcome.");
+	const struct om_family enqueues = COUNTER("enqueue_calls",
+	    "Calls of the gate for a unit in modes queue and sweep, by "
+	    "outcome.");
+	const struct om_family taken = COUNTER("orders_accepted",
+	    "Orders accepted in modes queue and sweep, each once.");
 	const struct om_family slow = COUNTER("slow_requests",
 	    "Requests that took longer than request_slowlog_timeout.");
 
-	single(out, &accepted, metrics->status->accepted);
+	metrics_single(out, &accepted, metrics->status->accepted);
 	requests_put(stats, out);
 	outcomes_put(stats, out);
 	events_put(stats, out);
-	single(out, &sent, counted(stats->sent_bytes));
-	single(out, &slow, metrics->status->slow);
+	metrics_single(out, &sent, metrics_counted(stats->sent_bytes));
+	metrics_single(out, &slow, metrics->status->slow);
 	calls_put(out, &claims, stats->claims);
 	calls_put(out, &inserts, stats->inserts);
+	calls_put(out, &enqueues, stats->enqueues);
+	metrics_single(out, &taken, metrics_counted(stats->accepted));
 	times_put(stats, out);
 }
 
@@ -187,7 +188,7 @@ static void deaths_put(const struct metrics *metrics,
 		memcpy(&value,
 		    (const char *)&metrics->groups[i].deaths + offset,
 		    sizeof(value));
-		om_int(out, family, &label, 1, counted(value));
+		om_int(out, family, &label, 1, metrics_counted(value));
 	}
 }
 
@@ -225,7 +226,8 @@ static void causes_put(const struct metrics *metrics, struct strbuf *out)
 				pool_board_cause_name((enum board_cause)k)}};
 
 			om_int(out, &ends, labels, ARRAY_LEN(labels),
-			    counted(metrics->groups[i].deaths.by_cause[k]));
+			    metrics_counted(
+				metrics->groups[i].deaths.by_cause[k]));
 		}
 	om_head(out, &loop);
 	for (size_t i = 0; i < metrics->ngroups; i++) {
@@ -233,7 +235,7 @@ static void causes_put(const struct metrics *metrics, struct strbuf *out)
 		    "group", metrics->groups[i].name};
 
 		om_int(out, &loop, &label, 1,
-		    counted(metrics->groups[i].deaths.crash_loop));
+		    metrics_counted(metrics->groups[i].deaths.crash_loop));
 	}
 }
 
@@ -264,7 +266,7 @@ static void reasons_put(struct strbuf *out, const struct om_family *family,
 				continue;
 			snprintf(number, sizeof(number), "%zu", k);
 			om_int(out, family, labels, ARRAY_LEN(labels),
-			    counted(counts[k]));
+			    metrics_counted(counts[k]));
 		}
 	}
 }
@@ -283,7 +285,7 @@ static void children_put(const struct metrics *metrics, struct strbuf *out)
 	for (size_t i = 0; i < metrics->ngroups; i++)
 		reasons_put(out, &deaths, &metrics->groups[i]);
 	causes_put(metrics, out);
-	single(out, &peak, metrics->status->memory_peak);
+	metrics_single(out, &peak, metrics->status->memory_peak);
 }
 
 static void reloads_put(const struct status *status, struct strbuf *out)
@@ -300,7 +302,7 @@ static void reloads_put(const struct status *status, struct strbuf *out)
 	const struct om_family reloads =
 	    COUNTER("reloads", "Reloads with a verdict, by result.");
 
-	single(out, &generation, status->generation);
+	metrics_single(out, &generation, status->generation);
 	om_head(out, &reloads);
 	for (size_t i = 0; i < ARRAY_LEN(rows) && status->reloads != STATUS_NA;
 	     i++) {
@@ -332,136 +334,15 @@ static void pressure_put(const struct metrics *metrics, struct strbuf *out)
 	const struct om_family queued_s = SECONDS("listen_queue_seconds",
 	    OM_COUNTER, "Time in which connections waited to be accepted.");
 
-	single(out, &depth, status->queue);
-	single(out, &limit, status->queue_limit);
-	single(out, &peak, status->queue_peak);
+	metrics_single(out, &depth, status->queue);
+	metrics_single(out, &limit, status->queue_limit);
+	metrics_single(out, &peak, status->queue_peak);
 	om_head(out, &queued_s);
 	om_seconds(out, &queued_s, NULL, 0, metrics->queued_ns);
-	single(out, &active_peak, status->active_peak);
-	single(out, &full, status->full);
+	metrics_single(out, &active_peak, status->active_peak);
+	metrics_single(out, &full, status->full);
 	om_head(out, &full_s);
 	om_seconds(out, &full_s, NULL, 0, metrics->full_ns);
-}
-
-/* ---- sales --------------------------------------------------------------------------- */
-
-enum sale_gauge {
-	SALE_GAUGE_STOCK,
-	SALE_GAUGE_FREE,
-	SALE_GAUGE_LEASED,
-	SALE_GAUGE_COUNT
-};
-
-static int64_t sale_gauge(const struct sale_entry *entry, enum sale_gauge which)
-{
-	/* A gauge of another generation, or an old one, says nothing. */
-	bool speaks = entry->gauge_fresh && entry->gauge.known &&
-		      entry->gauge.epoch == entry->sale.epoch;
-
-	if (which == SALE_GAUGE_STOCK)
-		return entry->sale.stock;
-	if (!speaks)
-		return STATUS_NA;
-	return counted(
-	    which == SALE_GAUGE_FREE ? entry->gauge.free : entry->gauge.leased);
-}
-
-static void sale_gauge_put(const struct metrics *metrics, enum sale_gauge which,
-    const struct om_family *family, struct strbuf *out)
-{
-	om_head(out, family);
-	for (size_t i = 0; i < metrics->nsales; i++) {
-		const struct om_label label = {
-		    "sale", metrics->sales[i].sale.slug};
-		int64_t value = sale_gauge(&metrics->sales[i], which);
-
-		if (value != STATUS_NA)
-			om_int(out, family, &label, 1, value);
-	}
-}
-
-static void sales_put(const struct metrics *metrics, struct strbuf *out)
-{
-	const struct om_family families[SALE_GAUGE_COUNT] = {
-	    [SALE_GAUGE_STOCK] =
-		GAUGE("sale_stock_units", "Units of a sale.", .unit = "units"),
-	    [SALE_GAUGE_FREE] = GAUGE("sale_free_units",
-		"Units that the gate can give away; no sample while it does "
-		"not answer.",
-		.unit = "units"),
-	    [SALE_GAUGE_LEASED] = GAUGE("sale_leased_units",
-		"Units whose claim is not decided yet.", .unit = "units"),
-	};
-	const struct om_family state = FAMILY("sale_state", .type = OM_GAUGE,
-	    .help = "1 for the state that a sale is in.");
-	const struct om_family age = SECONDS("sale_table_age_seconds", OM_GAUGE,
-	    "Since the sales were last read from MySQL.");
-
-	for (int i = 0; i < SALE_GAUGE_COUNT; i++)
-		sale_gauge_put(metrics, (enum sale_gauge)i, &families[i], out);
-	om_head(out, &state);
-	for (size_t i = 0; i < metrics->nsales; i++)
-		for (int k = 0; k < SALE_STATE_COUNT; k++) {
-			const struct sale *sale = &metrics->sales[i].sale;
-			const struct om_label labels[] = {{"sale", sale->slug},
-			    {"state", sale_state_name((enum sale_state)k)}};
-
-			om_int(out, &state, labels, ARRAY_LEN(labels),
-			    sale->state == (enum sale_state)k);
-		}
-	om_head(out, &age);
-	if (metrics->table_age_ns != STATUS_NA)
-		om_seconds(out, &age, NULL, 0, metrics->table_age_ns);
-}
-
-/* ---- the keeper ---------------------------------------------------------------------- */
-
-static void rebuilds_put(const struct keeper_stats *keeper, struct strbuf *out)
-{
-	const struct om_family rebuilds = COUNTER(
-	    "rebuilds", "Gates made anew by a keeper, by what was wrong.");
-	const struct om_family time = SECONDS("rebuild_duration_seconds",
-	    OM_HISTOGRAM, "Of these: from the first step to the last.");
-
-	om_head(out, &rebuilds);
-	for (int i = GATE_WELL + 1; i < GATE_TROUBLE_COUNT; i++) {
-		const struct om_label label = {
-		    "cause", gate_trouble_name((enum gate_trouble)i)};
-
-		om_int(out, &rebuilds, &label, 1, counted(keeper->rebuilds[i]));
-	}
-	om_head(out, &time);
-	om_histogram(out, &time, &keeper->rebuild);
-}
-
-static void keeper_put(const struct keeper_stats *keeper, struct strbuf *out)
-{
-	const struct {
-		struct om_family family;
-		uint64_t n;
-	} rows[] = {
-	    {COUNTER("rebuilds_failed",
-		 "Rebuilds of a gate that were begun and came to nothing."),
-		keeper->rebuilds_failed},
-	    {COUNTER("claims_voided",
-		 "Expired claims that were decided void: units back on sale."),
-		keeper->voided},
-	    {COUNTER("claims_confirmed",
-		 "Expired leases of claims that were sold."),
-		keeper->confirmed},
-	    {COUNTER("audits", "Audits of a sale that came to an end."),
-		keeper->audits},
-	    {COUNTER("leaks_found",
-		 "Units that an audit found without a home; must stay 0."),
-		keeper->leaks},
-	    {COUNTER("dup_homes_found", "Units that an audit found with more "
-					"than one home; must stay 0."),
-		keeper->dup_homes},
-	};
-
-	rebuilds_put(keeper, out);
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		single(out, &rows[i].family, counted(rows[i].n));
 }
 
 void metrics_write(const struct metrics *metrics, struct strbuf *out)
@@ -474,12 +355,13 @@ void metrics_write(const struct metrics *metrics, struct strbuf *out)
 
 	om_head(out, &build);
 	om_int(out, &build, &version, 1, 1);
-	single(out, &start, metrics->status->start_time);
+	metrics_single(out, &start, metrics->status->start_time);
 	traffic_put(metrics, out);
 	children_put(metrics, out);
 	reloads_put(metrics->status, out);
 	pressure_put(metrics, out);
-	keeper_put(&metrics->keeper, out);
-	sales_put(metrics, out);
+	metrics_keeper_put(&metrics->keeper, out);
+	metrics_settlers_put(metrics, out);
+	metrics_sales_put(metrics, out);
 	om_end(out);
 }

@@ -7,6 +7,7 @@
 #define PROG_METRICS_H
 
 #include "pool/status.h"
+#include "prog/accepted.h"
 #include "prog/stats.h"
 #include "prog/status.h"
 #include "sale/table.h"
@@ -23,6 +24,8 @@ struct metrics {
 	const struct status *status;
 	struct stats stats; /* of all workers that ever were */
 	struct keeper_stats keeper; /* of all keepers */
+	struct settler_stats settler; /* of all settlers */
+	enum accepted_durability durability;
 	struct metrics_group groups[POOL_GROUPS_MAX];
 	size_t ngroups;
 	struct sale_entry sales[SALE_TABLE_MAX];

@@ -40,7 +40,8 @@ struct monitor {
 };
 
 struct monitor *monitor_new(const struct settings *settings,
-    const struct sale_table *table, const struct snapshot_start *start)
+    const struct sale_table *table, const struct accepted *accepted,
+    const struct snapshot_start *start)
 {
 	struct monitor *monitor = calloc(1, sizeof(*monitor));
 
@@ -50,6 +51,7 @@ struct monitor *monitor_new(const struct settings *settings,
 	monitor->snapshot = (struct snapshot){
 	    .settings = settings,
 	    .table = table,
+	    .accepted = accepted,
 	    .start = *start,
 	};
 	return monitor;

@@ -14,10 +14,11 @@
 
 struct monitor;
 
-/* All borrowed but `start`; `table` is shared memory.  NULL when memory is
- * out. */
+/* All borrowed but `start`; `table` and `accepted` are shared memory.  NULL when
+ * memory is out. */
 struct monitor *monitor_new(const struct settings *settings,
-    const struct sale_table *table, const struct snapshot_start *start);
+    const struct sale_table *table, const struct accepted *accepted,
+    const struct snapshot_start *start);
 void monitor_free(struct monitor **monitor);
 struct pool_app monitor_app(struct monitor *monitor);
 

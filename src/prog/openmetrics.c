@@ -102,8 +102,17 @@ void om_seconds(struct strbuf *out, const struct om_family *family,
 	strbuf_putc(out, '\n');
 }
 
+static void scaled_put(
+    struct strbuf *out, const struct stats_scale *scale, uint64_t value)
+{
+	if (scale->is_time)
+		seconds_put(out, value);
+	else
+		strbuf_printf(out, "%" PRIu64 ".0", value);
+}
+
 void om_histogram(struct strbuf *out, const struct om_family *family,
-    const struct stats_histogram *histogram)
+    const struct stats_scale *scale, const struct stats_histogram *histogram)
 {
 	uint64_t sum = 0;
 
@@ -116,7 +125,7 @@ void om_histogram(struct strbuf *out, const struct om_family *family,
 		if (i == STATS_BUCKETS)
 			strbuf_puts(&bound, "+Inf");
 		else
-			seconds_put(&bound, (uint64_t)stats_bounds_ns[i]);
+			scaled_put(&bound, scale, (uint64_t)scale->bound[i]);
 		sum += histogram->bucket[i];
 		sample_begin(out, family, "_bucket", &le, 1);
 		strbuf_printf(out, "%" PRIu64 "\n", sum);
@@ -125,7 +134,7 @@ void om_histogram(struct strbuf *out, const struct om_family *family,
 	sample_begin(out, family, "_count", NULL, 0);
 	strbuf_printf(out, "%" PRIu64 "\n", sum);
 	sample_begin(out, family, "_sum", NULL, 0);
-	seconds_put(out, histogram->sum_ns);
+	scaled_put(out, scale, histogram->sum);
 	strbuf_putc(out, '\n');
 }
 

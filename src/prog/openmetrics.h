@@ -40,9 +40,9 @@ void om_int(struct strbuf *out, const struct om_family *family,
 /* A time in nanoseconds, written as seconds. */
 void om_seconds(struct strbuf *out, const struct om_family *family,
     const struct om_label *labels, size_t n, int64_t ns);
-/* The three sets of samples of a histogram of seconds. */
+/* The three sets of samples of a histogram: of seconds, if its scale is. */
 void om_histogram(struct strbuf *out, const struct om_family *family,
-    const struct stats_histogram *histogram);
+    const struct stats_scale *scale, const struct stats_histogram *histogram);
 void om_end(struct strbuf *out);
 
 #endif

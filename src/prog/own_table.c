@@ -5,7 +5,8 @@
 #include "prog/own_table.h"
 #include "base/clock.h"
 
-/* Only what is for sale: this is in the way of a request. */
+/* Only what is for sale, or is being written still: this is in the way of a
+ * request. */
 static void gauges_read(struct own_table *own, const struct gate_port *gate)
 {
 	struct sale_table_head head;
@@ -18,7 +19,8 @@ static void gauges_read(struct own_table *own, const struct gate_port *gate)
 		return;
 	for (size_t i = 0; i < head.n && out == OUT_DONE; i++) {
 		if (!sale_table_row(own->table, i, &entry) ||
-		    entry.sale.state != SALE_STATE_OPEN)
+		    (entry.sale.state != SALE_STATE_OPEN &&
+			!sale_entry_may_wait(&entry, mono_ns())))
 			continue;
 		out = gate->gauge(gate->ctx, entry.sale.id,
 		    deadline_in_ms(own->call_ms), &gauge, &err);

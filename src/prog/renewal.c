@@ -21,13 +21,28 @@ static void held_tell(void *ctx, const struct setting *setting)
 static bool room_judge(const struct renewal *renewal,
     const struct settings *settings, struct err *err)
 {
-	if (settings->www.max_children <= (int64_t)renewal->house->room)
-		return true;
-	err_set(err, 0,
-	    "[www] pm.max_children = %lld: memory was made for at most %u "
-	    "workers at the start; restart for more",
-	    (long long)settings->www.max_children, renewal->house->room);
-	return false;
+	const struct {
+		const char *key, *whom;
+		int64_t wanted;
+		unsigned room;
+	} rows[] = {
+	    {"[www] pm.max_children", "workers", settings->www.max_children,
+		renewal->house->room},
+	    {"[settler] processes", "settlers", settings->settler.processes,
+		renewal->house->settlers_room},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (rows[i].wanted <= (int64_t)rows[i].room)
+			continue;
+		err_set(err, 0,
+		    "%s = %lld: memory was made for at most %u %s at the "
+		    "start; restart for more",
+		    rows[i].key, (long long)rows[i].wanted, rows[i].room,
+		    rows[i].whom);
+		return false;
+	}
+	return true;
 }
 
 static const struct pool_conf *renewal_make(void *ctx, struct err *err)

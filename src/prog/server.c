@@ -208,6 +208,15 @@ static int crews_run(struct server *server)
 	return code;
 }
 
+/* Zeroed; NULL when there is none. */
+static void *shared_make(size_t bytes)
+{
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return memory != MAP_FAILED ? memory : NULL;
+}
+
 static int house_run(struct server *server)
 {
 	struct crew_house *house = &server->house;
@@ -216,15 +225,17 @@ static int house_run(struct server *server)
 	house->services = server->launch->services;
 	house->address = server->front.listen.address;
 	house->room = crew_room(server->settings);
+	house->settlers_room = crew_settlers_room(server->settings);
 	house->start = snapshot_start_now();
-	house->table = mmap(NULL, sale_table_bytes(), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (house->table == MAP_FAILED) {
+	house->table = shared_make(sale_table_bytes());
+	house->accepted = accepted_init(shared_make(accepted_bytes()));
+	if (house->table == NULL || house->accepted == NULL) {
 		log_error("no shared memory for the table of sales");
 		return EX_SOFTWARE;
 	}
 	sale_table_init(house->table);
 	code = crews_run(server);
+	munmap(house->accepted, accepted_bytes());
 	munmap(house->table, sale_table_bytes());
 	return code;
 }

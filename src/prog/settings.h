@@ -85,6 +85,24 @@ struct settings {
 		int64_t refresh_ms;
 		int64_t audit_ms; /* 0: never by itself */
 	} keeper;
+	struct {
+		unsigned durability; /* enum queue_durability */
+		bool accept_loss;
+	} queue;
+	struct {
+		int64_t processes;
+		int64_t batch; /* 1..SETTLE_BATCH */
+		int64_t idle_ms;
+		int64_t max_deliveries;
+		int64_t sweep_interval_ms; /* 0: by flashgatectl sweep only */
+		int64_t sweep_pause_ms;
+	} settler;
+};
+
+/* In the order of the setting's choices. */
+enum queue_durability {
+	QUEUE_ALWAYS,
+	QUEUE_WAITAOF
 };
 
 enum setting_type {

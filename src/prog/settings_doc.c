@@ -19,6 +19,8 @@ static const struct {
     {"identity", "How the server knows who the customer is."},
     {"limits", "What a request may cost."},
     {"keeper", "The process that decides what workers left undecided."},
+    {"queue", "Sales in mode queue or sweep: what a 202 is worth."},
+    {"settler", "The processes that write orders of modes queue and sweep."},
 };
 
 const char *settings_section_about(const char *section)

@@ -237,15 +237,16 @@ const struct setting settings_table[] = {
     {"mysql", "user", SETTING_TEXT, AT(mysql.user), "flashgate", 0, 0, NULL,
 	true,
 	"Account of the server. It needs SELECT on sales and schema_version, "
-	"SELECT and INSERT on orders, SELECT and UPDATE (n) on barrier, and no "
-	"more."},
+	"SELECT and INSERT on orders and dead_letters, SELECT and UPDATE (n) "
+	"on "
+	"barrier, and no more."},
     {"mysql", "password", SETTING_SECRET, AT(mysql.password), "", 0, 0, NULL,
 	true, "Its password. The file must then not be readable for others."},
     {"mysql", "keeper_user", SETTING_TEXT, AT(mysql.keeper_user), "", 0, 0,
 	NULL, true,
-	"Account of the keeper, which makes a lost gate anew: it also needs "
-	"UPDATE of (epoch, state) on sales and INSERT on audit. Empty: the "
-	"same as user, which then needs them."},
+	"Account of the settlers, and of the keeper, which makes a lost gate "
+	"anew: it also needs UPDATE of (epoch, state) on sales and INSERT on "
+	"audit. Empty: the same as user, which then needs them."},
     {"mysql", "keeper_password", SETTING_SECRET, AT(mysql.keeper_password), "",
 	0, 0, NULL, true, "Its password."},
     {"mysql", "admin_user", SETTING_TEXT, AT(mysql.admin_user), "", 0, 0, NULL,
@@ -306,5 +307,53 @@ const struct setting settings_table[] = {
 	"sale is. What has no home, or two, for longer than a claim may stay "
 	"undecided is counted, and the gate is made anew. 0: none but those of "
 	"flashgatectl reconcile."},
+
+    {"queue", "durability", SETTING_CHOICE, AT(queue.durability), "always", 0,
+	0, "always waitaof", true,
+	"When a purchase in mode queue or sweep counts as accepted. always: "
+	"Redis must run with appendonly yes and appendfsync always, which is "
+	"read back at each connection; switched on while it runs, nothing is "
+	"accepted before its first file is there. waitaof: each purchase waits "
+	"until Redis says that it is in its file (WAITAOF, Redis 7.2 or "
+	"Valkey), with appendfsync everysec or always: with no it never says "
+	"so, and that is refused."},
+    {"queue", "accept_loss", SETTING_BOOL, AT(queue.accept_loss), "no", 0, 0,
+	NULL, true,
+	"Accept purchases even if Redis keeps them less well than durability "
+	"asks: a crash of Redis may then lose some that a shopper was told of "
+	"(202). Answers, status page and doctor say so, the lost ones are "
+	"counted, and whoever asks for one hears 404. Nothing is waited for "
+	"then. no: such purchases are refused with 503, and a sale in these "
+	"modes is refused at a start."},
+
+    {"settler", "processes", SETTING_NUMBER, AT(settler.processes), "1", 0, 64,
+	NULL, true,
+	"Settlers on this host, beside any number on others. One writes more "
+	"rows a second than most shops sell; a second one covers for it while "
+	"it is replaced. A reload may raise it to twice what the server was "
+	"started with, and always to 8. 0: none here."},
+    {"settler", "batch", SETTING_NUMBER, AT(settler.batch), "64", 1, 64, NULL,
+	true,
+	"Rows that go into one statement at most. Less is slower and saves "
+	"nothing; 1 is for comparison."},
+    {"settler", "idle", SETTING_DURATION, AT(settler.idle_ms), "30s", 1000,
+	3600000, NULL, true,
+	"Orders that another settler has taken and not written for so long are "
+	"taken over: it has died for good, or its host has."},
+    {"settler", "max_deliveries", SETTING_NUMBER, AT(settler.max_deliveries),
+	"5", 1, 1000, NULL, true,
+	"An order that was taken more often goes by itself, and becomes a dead "
+	"letter if MySQL refuses it for what it says (flashgatectl dead). "
+	"Never because a store is away."},
+    {"settler", "sweep_interval", SETTING_DURATION,
+	AT(settler.sweep_interval_ms), "60s", 0, MS_PER_DAY, NULL, true,
+	"Pause between two runs for sales in mode sweep. Runs begin at "
+	"multiples of it since 1970 by MySQL's clock, on all hosts at once, so "
+	"that an answer can say when the next one is. 0: none but those of "
+	"flashgatectl sweep."},
+    {"settler", "sweep_pause", SETTING_DURATION, AT(settler.sweep_pause_ms),
+	"5ms", 0, 60000, NULL, true,
+	"Pause between two batches of such a run, so that others come "
+	"between."},
 };
 const size_t settings_table_n = ARRAY_LEN(settings_table);

@@ -23,7 +23,7 @@
 _Static_assert(sizeof(struct snapshot_memory) <= sizeof(struct stats),
     "one size of area for workers and monitor");
 
-static size_t group_find(const struct pool_child *child, const char *name)
+size_t snapshot_group_find(const struct pool_child *child, const char *name)
 {
 	size_t n = pool_status_groups(child);
 
@@ -63,7 +63,7 @@ bool snapshot_open(
 	const struct pool_group *workers;
 
 	snapshot->child = child;
-	snapshot->workers = group_find(child, SNAPSHOT_WORKERS);
+	snapshot->workers = snapshot_group_find(child, SNAPSHOT_WORKERS);
 	workers = snapshot_group(snapshot);
 	snapshot->memory = pool_child_area(child);
 	snapshot->processes = calloc(slots, sizeof(*snapshot->processes));
@@ -235,21 +235,6 @@ static void stats_sum(const struct snapshot *snapshot, struct stats *sum,
 	}
 }
 
-static void keepers_sum(
-    const struct snapshot *snapshot, struct keeper_stats *sum)
-{
-	size_t n = pool_status_slots(snapshot->child);
-	size_t keepers = group_find(snapshot->child, SNAPSHOT_KEEPER);
-	struct board_view view;
-
-	memset(sum, 0, sizeof(*sum));
-	for (size_t i = 0; i < n; i++)
-		if (pool_status_view(snapshot->child, i, &view) &&
-		    view.group == keepers)
-			stats_add_keeper(
-			    sum, pool_status_area(snapshot->child, i));
-}
-
 static void workers_count(
     struct snapshot *snapshot, bool full, struct status *status)
 {
@@ -293,6 +278,7 @@ static void reloads_fill(struct snapshot *snapshot, struct status *status)
 void snapshot_status(
     struct snapshot *snapshot, bool full, struct status *status)
 {
+
 	struct pool_queue queue;
 	struct snapshot_memory memory;
 	struct stats stats;
@@ -326,6 +312,7 @@ void snapshot_status(
 	status->full = (int64_t)memory.full;
 	status->slow = (int64_t)memory.slow;
 	reloads_fill(snapshot, status);
+	snapshot_orders(snapshot, status);
 }
 
 /* ---- metrics ----------------------------------------------------------------------------- */
@@ -376,7 +363,8 @@ void snapshot_metrics(struct snapshot *snapshot, const struct status *status,
 	metrics->full_ns = (int64_t)memory.full_ns;
 	metrics->queued_ns = (int64_t)memory.queued_ns;
 	stats_sum(snapshot, &metrics->stats, &accepted);
-	keepers_sum(snapshot, &metrics->keeper);
+	snapshot_services_sum(snapshot, &metrics->keeper, &metrics->settler);
+	metrics->durability = accepted_durability(snapshot->accepted);
 	groups_fill(snapshot, metrics);
 	sales_fill(snapshot, metrics);
 }

@@ -19,6 +19,7 @@
 /* The name of the group whose children are workers. */
 #define SNAPSHOT_WORKERS "worker"
 #define SNAPSHOT_KEEPER  "keeper"
+#define SNAPSHOT_SETTLER "settler"
 
 /* What the monitor remembers, in its area: counters and peaks. */
 struct snapshot_memory {
@@ -40,6 +41,7 @@ struct snapshot_start snapshot_start_now(void);
 struct snapshot {
 	const struct settings *settings;
 	const struct sale_table *table;
+	const struct accepted *accepted;
 	struct snapshot_start start;
 	struct pool_child *child; /* from here on: the child's own */
 	size_t workers; /* number of their group; SIZE_MAX: none */

@@ -10,6 +10,15 @@
 /* NULL: a pool without workers, see --services. */
 const struct pool_group *snapshot_group(const struct snapshot *snapshot);
 
+/* SIZE_MAX: there is none. */
+size_t snapshot_group_find(const struct pool_child *child, const char *name);
+
+/* Of all keepers and settlers that ever were. */
+void snapshot_services_sum(const struct snapshot *snapshot,
+    struct keeper_stats *keeper, struct settler_stats *settler);
+/* What the status says of accepted orders. */
+void snapshot_orders(const struct snapshot *snapshot, struct status *status);
+
 /* Walks the workers that live; false at the end.  `*slot` begins with 0. */
 bool snapshot_next(const struct snapshot *snapshot, size_t *slot,
     struct board_view *view) ATTR_MUSTUSE;

@@ -11,13 +11,29 @@
 #define US INT64_C(1000)
 #define MS NS_PER_MS
 
-const int64_t stats_bounds_ns[STATS_BUCKETS] = {100 * US, 250 * US, 500 * US,
-    1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
-    500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS};
+#define S  NS_PER_S
+
+const struct stats_scale stats_scale_request = {
+    {100 * US, 250 * US, 500 * US, 1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS,
+	50 * MS, 100 * MS, 250 * MS, 500 * MS, 1000 * MS, 2500 * MS, 5000 * MS,
+	10000 * MS},
+    true};
+
+/* A settler is there in milliseconds, a sweep in minutes. */
+const struct stats_scale stats_scale_lag = {
+    {1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
+	1 * S, 5 * S, 15 * S, 60 * S, 120 * S, 300 * S, 900 * S, 3600 * S},
+    true};
+
+const struct stats_scale stats_scale_batch = {
+    {1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, SETTLE_BATCH},
+    false};
 
 _Static_assert(sizeof(struct stats) % sizeof(uint64_t) == 0, "counters only");
 _Static_assert(
     sizeof(struct keeper_stats) % sizeof(uint64_t) == 0, "counters only");
+_Static_assert(
+    sizeof(struct settler_stats) % sizeof(uint64_t) == 0, "counters only");
 
 static uint64_t load(const uint64_t *counter)
 {
@@ -76,14 +92,20 @@ void stats_outcome(
 			add(&stats->events[i], 1);
 }
 
-void stats_observe(struct stats_histogram *histogram, int64_t ns)
+void stats_observe_on(const struct stats_scale *scale,
+    struct stats_histogram *histogram, int64_t value)
 {
 	size_t i = 0;
 
-	while (i < STATS_BUCKETS && ns > stats_bounds_ns[i])
+	while (i < STATS_BUCKETS && value > scale->bound[i])
 		i++;
-	add(&histogram->sum_ns, ns > 0 ? (uint64_t)ns : 0);
+	add(&histogram->sum, value > 0 ? (uint64_t)value : 0);
 	add(&histogram->bucket[i], 1);
+}
+
+void stats_observe(struct stats_histogram *histogram, int64_t ns)
+{
+	stats_observe_on(&stats_scale_request, histogram, ns);
 }
 
 void stats_rss(struct stats *stats)
@@ -98,14 +120,21 @@ void stats_rss(struct stats *stats)
 		store(&stats->rss_peak_bytes, bytes);
 }
 
+/* Counters, each of `from` onto its own. */
+static void sum_up(void *sum, const void *from, size_t bytes)
+{
+	const uint64_t *in = from;
+	uint64_t *out = sum;
+
+	for (size_t i = 0; i < bytes / sizeof(*out); i++)
+		out[i] += load(&in[i]);
+}
+
 void stats_add(struct stats *sum, const struct stats *from)
 {
-	const uint64_t *in = (const uint64_t *)(const void *)from;
-	uint64_t *out = (uint64_t *)(void *)sum;
 	uint64_t peak = sum->rss_peak_bytes;
 
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(*out); i++)
-		out[i] += load(&in[i]);
+	sum_up(sum, from, sizeof(*sum));
 	if (load(&from->rss_peak_bytes) > peak)
 		peak = load(&from->rss_peak_bytes);
 	sum->rss_peak_bytes = peak;
@@ -113,11 +142,13 @@ void stats_add(struct stats *sum, const struct stats *from)
 
 void stats_add_keeper(struct keeper_stats *sum, const struct keeper_stats *from)
 {
-	const uint64_t *in = (const uint64_t *)(const void *)from;
-	uint64_t *out = (uint64_t *)(void *)sum;
+	sum_up(sum, from, sizeof(*sum));
+}
 
-	for (size_t i = 0; i < sizeof(*sum) / sizeof(*out); i++)
-		out[i] += load(&in[i]);
+void stats_add_settler(
+    struct settler_stats *sum, const struct settler_stats *from)
+{
+	sum_up(sum, from, sizeof(*sum));
 }
 
 /* Web servers differ in how they can write it: nginx and Apache as seconds with

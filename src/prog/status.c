@@ -50,6 +50,10 @@ const struct status_field status_fields[] = {
     {"reloads failed", FIELD_NUMBER, AT(reloads_failed), "reloads_failed",
 	"Reloads that were refused."},
     {"last reload", FIELD_WORD, AT(last_reload), NULL, NULL},
+    {"waiting orders", FIELD_NUMBER, AT(waiting), NULL, NULL},
+    {"oldest waiting", FIELD_NUMBER, AT(oldest), NULL, NULL},
+    {"lost orders", FIELD_NUMBER, AT(lost), NULL, NULL},
+    {"durability", FIELD_WORD, AT(durability), NULL, NULL},
 };
 const size_t status_nfields = ARRAY_LEN(status_fields);
 

@@ -62,6 +62,11 @@ struct status {
 	int64_t generation; /* of the configuration that serves */
 	int64_t reloads, reloads_failed; /* with a verdict; of these */
 	const char *last_reload; /* its verdict; "-": there was none */
+	int64_t waiting; /* accepted orders that are not written yet */
+	int64_t oldest; /* seconds since the oldest of them was accepted */
+	int64_t lost; /* accepted orders that Redis has lost */
+	const char *durability; /* what Redis makes of them; "-": no sale has
+				 * such orders */
 	const struct status_process *processes;
 	size_t nprocesses;
 };

@@ -56,6 +56,22 @@ static enum outcome timed_claim(void *ctx, struct gate_ref ref,
 	return done;
 }
 
+static enum outcome timed_enqueue(void *ctx, struct gate_ref ref,
+    const struct claim_chain *chain, size_t from, const struct customer *who,
+    const struct order *draft, bool regardless, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
+{
+	int64_t begin_ns = begin(PHASE_CLAIM, &chain->id[from]);
+	enum outcome done = watch.gate.enqueue(ctx, ref, chain, from, who,
+	    draft, regardless, deadline_ns, out, err);
+
+	note(&watch.claim_ns, &watch.stats->claim, begin_ns);
+	stats_count(&watch.stats->enqueues[done]);
+	if (done == OUT_DONE && out->answer == GATE_TAKEN)
+		stats_count(&watch.stats->accepted);
+	return done;
+}
+
 static enum outcome timed_record(void *ctx, const struct order *order,
     int64_t deadline_ns, enum ledger_record *out, struct err *err)
 {
@@ -76,6 +92,7 @@ void timed_install(struct gate_port *gate, struct ledger_port *ledger,
 	watch.stats = stats;
 	watch.child = child;
 	gate->claim = timed_claim;
+	gate->enqueue = timed_enqueue;
 	ledger->record = timed_record;
 }
 

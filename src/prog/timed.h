@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two ports with a stop-watch around the two calls that a purchase waits
- * for: claim and record.  Everything else is the port's own.  One worker a
+ * The two ports with a stop-watch around the calls that a purchase waits for:
+ * claim or enqueue, and record.  Everything else is the port's own.  One worker a
  * process: what the watch needs stands in this file, so that the wrapped port
  * keeps its ctx and no other function needs a wrapper.  Worker processes.
  */

@@ -12,6 +12,23 @@
 /* Start-up looks at the stores at leisure; requests never do. */
 #define CHECK_DEADLINE_MS 10000
 
+enum gate_durable wire_durable(const struct settings *settings)
+{
+	if (settings->queue.accept_loss)
+		return GATE_DURABLE_ACCEPT_LOSS;
+	return wire_durable_strict(settings);
+}
+
+/* Where loss is accepted nobody waits for WAITAOF: only a Redis that syncs by
+ * itself loses none. */
+enum gate_durable wire_durable_strict(const struct settings *settings)
+{
+	if (settings->queue.accept_loss ||
+	    settings->queue.durability == QUEUE_ALWAYS)
+		return GATE_DURABLE_ALWAYS;
+	return GATE_DURABLE_WAITAOF;
+}
+
 struct gate *wire_gate(const struct settings *settings, struct err *err)
 {
 	struct gate_conf conf = {
@@ -22,6 +39,7 @@ struct gate *wire_gate(const struct settings *settings, struct err *err)
 	    .connect_timeout_ms = settings->redis.connect_timeout_ms,
 	    .timeout_ms = settings->redis.timeout_ms,
 	    .lease_ms = settings->keeper.lease_ms,
+	    .durability = wire_durable(settings),
 	};
 
 	return gate_new(&conf, err);
@@ -143,12 +161,14 @@ static bool ledger_good(struct ledger *ledger, const struct settings *settings,
     FILE *out, struct err *err)
 {
 	char version[64] = "";
+	unsigned schema = 0;
 	bool good = ledger_check(ledger, deadline_in_ms(CHECK_DEADLINE_MS),
-			version, err) == OUT_DONE;
+			version, err) == OUT_DONE &&
+		    ledger_schema_version(ledger, &schema, err) == OUT_DONE;
 
 	if (good && out != NULL)
-		fprintf(out, "mysql  %s  %s  schema %d  ok\n",
-		    settings->mysql.address, version, LEDGER_SCHEMA_VERSION);
+		fprintf(out, "mysql  %s  %s  schema %u  ok\n",
+		    settings->mysql.address, version, schema);
 	if (!good)
 		err_wrap(err, "[mysql] %s", settings->mysql.address);
 	return good;
@@ -168,13 +188,20 @@ static bool barrier_good(struct ledger *ledger, struct err *err)
 static bool keeper_good(const struct settings *settings, struct err *err)
 {
 	struct ledger *ledger = wire_ledger(settings, WIRE_KEEPER, err);
+	int64_t deadline_ns = deadline_in_ms(CHECK_DEADLINE_MS);
+	const char *promise = "never leaked";
 	bool good = ledger != NULL &&
-		    ledger_check_keeper(ledger,
-			deadline_in_ms(CHECK_DEADLINE_MS), err) == OUT_DONE;
+		    ledger_check_keeper(ledger, deadline_ns, err) == OUT_DONE;
 
+	/* Also where no settler runs: flashgatectl sweep is one. */
+	if (good) {
+		promise = "never lost";
+		good =
+		    ledger_check_settler(ledger, deadline_ns, err) == OUT_DONE;
+	}
 	ledger_free(&ledger);
 	if (!good)
-		err_wrap(err, "[mysql] keeper_user: \"never leaked\"");
+		err_wrap(err, "[mysql] keeper_user: \"%s\"", promise);
 	return good;
 }
 

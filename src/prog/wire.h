@@ -18,6 +18,10 @@ enum wire_account {
 	WIRE_ADMIN
 };
 
+/* What [queue] asks of Redis; and what it would take to lose nothing. */
+enum gate_durable wire_durable(const struct settings *settings);
+enum gate_durable wire_durable_strict(const struct settings *settings);
+
 /* Not connected yet.  NULL with `err`. */
 struct gate *wire_gate(
     const struct settings *settings, struct err *err) ATTR_MUSTUSE;

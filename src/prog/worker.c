@@ -34,6 +34,8 @@ struct worker {
 	const struct settings *settings;
 	const struct sale_table *table;
 	const struct token_keys *keys;
+	struct accepted
+	    *accepted; /* shared; NULL: there is nobody to read it */
 	struct access *access; /* NULL: none */
 	struct pool_child *child; /* from here on: the child's own */
 	struct stats *stats; /* in shared memory, ours to write */
@@ -88,6 +90,11 @@ void worker_own_table(struct worker *worker, struct sale_table *table)
 	worker->own = (struct own_table){.table = table,
 	    .refresh_ms = settings->keeper.refresh_ms,
 	    .call_ms = settings->limits.request_deadline_ms / 4};
+}
+
+void worker_note_accepted(struct worker *worker, struct accepted *accepted)
+{
+	worker->accepted = accepted;
 }
 
 void worker_free(struct worker **worker)
@@ -157,6 +164,25 @@ static bool peer_gone(void *ctx)
 	return pool_peer_gone(((struct worker *)ctx)->fd);
 }
 
+static void accepted_tell(void *ctx, const struct order *order)
+{
+	struct worker *worker = ctx;
+
+	if (worker->accepted != NULL)
+		accepted_note(worker->accepted, order);
+}
+
+/* Where it must not, the gate does not accept what could be lost.  Where it may,
+ * and nobody knows whether it can, that is what is said. */
+static bool accepted_may_lose(void *ctx)
+{
+	struct worker *worker = ctx;
+
+	return worker->settings->queue.accept_loss &&
+	       (worker->accepted == NULL ||
+		   accepted_durability(worker->accepted) != ACCEPTED_STORED);
+}
+
 /* ---- open, close ----------------------------------------------------------------- */
 
 static void web_set_up(struct worker *worker)
@@ -172,12 +198,15 @@ static void web_set_up(struct worker *worker)
 	    .trust_remote_user = settings->identity.remote_user,
 	    .keys = worker->keys->n > 0 ? worker->keys : NULL,
 	    .request_deadline_ms = settings->limits.request_deadline_ms,
-	    .problem_base = settings->www.problem_base};
+	    .problem_base = settings->www.problem_base,
+	    .sweep_interval_ms = settings->settler.sweep_interval_ms};
 	worker->web = (struct web){.conf = &worker->web_conf,
 	    .buyer = &worker->buyer,
 	    .table = worker->table,
 	    .sale_miss = sale_miss,
 	    .peer_gone = peer_gone,
+	    .accepted = accepted_tell,
+	    .may_lose = accepted_may_lose,
 	    .ctx = worker};
 }
 
@@ -286,6 +315,7 @@ static struct web_request request_of(
 	    .origin = fcgi_param(fcgi, "HTTP_ORIGIN"),
 	    .host = fcgi_param(fcgi, "HTTP_HOST"),
 	    .sec_fetch_site = fcgi_param(fcgi, "HTTP_SEC_FETCH_SITE"),
+	    .accept = fcgi_param(fcgi, "HTTP_ACCEPT"),
 	    .body = fcgi_body(fcgi),
 	    .flaw = flaw_of(fcgi, read),
 	};

@@ -7,6 +7,7 @@
 #define PROG_WORKER_H
 
 #include "pool/pool.h"
+#include "prog/accepted.h"
 #include "prog/settings.h"
 #include "sale/table.h"
 #include "web/token.h"
@@ -20,6 +21,8 @@ struct worker *worker_new(const struct settings *settings,
     struct err *err) ATTR_MUSTUSE;
 /* There is no keeper: this worker reads the sales into `table` itself. */
 void worker_own_table(struct worker *worker, struct sale_table *table);
+/* Where it notes what it says 202 to, and reads what Redis makes of that. */
+void worker_note_accepted(struct worker *worker, struct accepted *accepted);
 void worker_free(struct worker **worker);
 struct pool_app worker_app(struct worker *worker);
 

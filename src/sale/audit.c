@@ -5,61 +5,16 @@
  */
 #include "config.h"
 
-#include "sale/audit.h"
+#include "sale/audit_int.h"
 #include "base/bug.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
 #include <time.h>
 
-/* Of the gate: a page of so many keeps Redis from everybody else for less than
- * a millisecond.  Of the ledger. */
-#define GATE_PAGE   200
-#define LEDGER_PAGE 1000
-
 /* Between two looks at what seems wrong. */
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 1000
-
-/* What one pass saw of a unit. */
-#define SEEN_FREE         1u
-#define SEEN_FREE_TWICE   2u
-#define SEEN_LEASED       4u
-#define SEEN_SOLD         8u
-#define SEEN_LEASED_TWICE 32u
-#define SEEN_ELSEWHERE    16u /* leased to one claim, sold to another */
-
-struct lease_note {
-	uint32_t unit;
-	struct claim_id claim;
-};
-
-/* What the next step does. */
-enum audit_phase {
-	PHASE_GAUGE,
-	PHASE_FREE,
-	PHASE_LEASES,
-	PHASE_SOLD,
-	PHASE_JUDGE
-};
-
-struct audit {
-	const struct gate_port *gate;
-	const struct ledger_port *ledger;
-	const struct clock *clock;
-	struct sale sale; /* as it was at the beginning */
-	struct gate_ref ref;
-	int64_t settle_ns, settled_ns; /* how long, and until when */
-	int64_t not_before_ns; /* of the next pass */
-	enum audit_phase phase;
-	uint64_t cursor; /* offset, cursor or unit: the page that comes next */
-	uint8_t *seen; /* [stock + 1], bits above */
-	uint8_t *fault; /* [stock + 1], enum unit_fault + 1, 0: fine */
-	struct lease_note *leases;
-	size_t nleases, lease_room;
-	uint64_t out_of_bounds, bounds_before;
-	struct audit_report report;
-};
 
 static const char *const fault_names[] = {
     [UNIT_HOMELESS] = "homeless",
@@ -68,6 +23,10 @@ static const char *const fault_names[] = {
     [UNIT_FREE_LEASED] = "free and leased",
     [UNIT_TWICE_LEASED] = "leased to two claims",
     [UNIT_LEASED_SOLD] = "leased to one, sold to another",
+    [UNIT_FREE_WAITING] = "free, and waits to be written",
+    [UNIT_LEASED_WAITING] = "leased, and waits to be written",
+    [UNIT_TWICE_WAITING] = "waits to be written twice",
+    [UNIT_WAITING_SOLD] = "waits to be written for one, sold to another",
     [UNIT_OUT_OF_BOUNDS] = "out of bounds",
 };
 _Static_assert(ARRAY_LEN(fault_names) == UNIT_FAULT_COUNT, "a name for each");
@@ -81,6 +40,7 @@ static const char *const home_names[] = {
     [UNIT_HOME_NONE] = "none",
     [UNIT_HOME_FREE] = "free",
     [UNIT_HOME_LEASED] = "leased",
+    [UNIT_HOME_WAITING] = "waiting",
     [UNIT_HOME_SOLD] = "sold",
 };
 _Static_assert(ARRAY_LEN(home_names) == UNIT_HOME_COUNT, "a name for each");
@@ -96,181 +56,38 @@ bool audit_clean(const struct audit_report *report)
 	       report->total_faults == 0;
 }
 
-static bool in_bounds(struct audit *a, uint32_t unit)
-{
-	if (unit >= 1 && unit <= a->sale.stock)
-		return true;
-	a->out_of_bounds++;
-	return false;
-}
-
-static void phase_set(struct audit *a, enum audit_phase phase)
+void audit_phase_set(struct audit *a, enum audit_phase phase)
 {
 	a->phase = phase;
 	a->cursor = 0;
+	a->after = (struct gate_entry_id){0, 0};
 }
 
-static enum outcome gauge_step(
-    struct audit *a, int64_t deadline_ns, struct err *err)
-{
-	enum outcome out = a->gate->gauge(
-	    a->gate->ctx, a->sale.id, deadline_ns, &a->report.gauge, err);
+/* The first row that is seen whole is the unit's fault. */
+static const struct {
+	unsigned seen;
+	enum unit_fault fault;
+} faults[] = {
+    {SEEN_FREE_TWICE, UNIT_TWICE_FREE},
+    {SEEN_FREE | SEEN_SOLD, UNIT_FREE_SOLD},
+    {SEEN_FREE | SEEN_LEASED, UNIT_FREE_LEASED},
+    {SEEN_FREE | SEEN_WAITING, UNIT_FREE_WAITING},
+    {SEEN_LEASED_TWICE, UNIT_TWICE_LEASED},
+    {SEEN_WAITING_TWICE, UNIT_TWICE_WAITING},
+    {SEEN_LEASED | SEEN_WAITING, UNIT_LEASED_WAITING},
+    {SEEN_ELSEWHERE | SEEN_LEASED, UNIT_LEASED_SOLD},
+    {SEEN_ELSEWHERE | SEEN_WAITING, UNIT_WAITING_SOLD},
+};
 
-	if (out != OUT_DONE)
-		return out;
-	a->bounds_before = a->out_of_bounds;
-	a->out_of_bounds = 0;
-	a->nleases = 0;
-	a->report.free = a->report.leased = a->report.sold = 0;
-	a->report.confirm_pending = 0;
-	memset(a->seen, 0, a->sale.stock + 1);
-	phase_set(a, PHASE_FREE);
-	return OUT_DONE;
-}
-
-static enum outcome free_step(
-    struct audit *a, int64_t deadline_ns, struct err *err)
-{
-	uint32_t units[GATE_PAGE];
-	enum outcome out;
-	size_t n;
-
-	out = a->gate->free_list(a->gate->ctx, a->ref, a->cursor, GATE_PAGE,
-	    deadline_ns, units, &n, err);
-	if (out != OUT_DONE)
-		return out;
-	for (size_t i = 0; i < n; i++) {
-		if (!in_bounds(a, units[i]))
-			continue;
-		if ((a->seen[units[i]] & SEEN_FREE) != 0)
-			a->seen[units[i]] |= SEEN_FREE_TWICE;
-		a->seen[units[i]] |= SEEN_FREE;
-	}
-	a->cursor += n;
-	a->report.free = a->cursor;
-	if (n == 0)
-		phase_set(a, PHASE_LEASES);
-	return OUT_DONE;
-}
-
-static bool lease_note(
-    struct audit *a, const struct gate_lease *lease, struct err *err)
-{
-	if (a->nleases == a->lease_room) {
-		size_t room =
-		    a->lease_room == 0 ? GATE_PAGE : a->lease_room * 2;
-		struct lease_note *grown =
-		    realloc(a->leases, room * sizeof(*grown));
-
-		if (grown == NULL) {
-			err_set(err, 0, "out of memory for %zu leases", room);
-			return false;
-		}
-		a->leases = grown;
-		a->lease_room = room;
-	}
-	a->leases[a->nleases++] =
-	    (struct lease_note){lease->unit, lease->claim};
-	a->seen[lease->unit] |= SEEN_LEASED;
-	return true;
-}
-
-static int by_unit(const void *a, const void *b)
-{
-	uint32_t x = ((const struct lease_note *)a)->unit;
-	uint32_t y = ((const struct lease_note *)b)->unit;
-
-	return (x > y) - (x < y);
-}
-
-/* A scan may show one lease twice; two claims on one unit are another matter. */
-static void leases_pair(struct audit *a)
-{
-	if (a->nleases > 0)
-		qsort(a->leases, a->nleases, sizeof(a->leases[0]), by_unit);
-	for (size_t i = 1; i < a->nleases; i++)
-		if (a->leases[i].unit == a->leases[i - 1].unit &&
-		    !claim_eq(&a->leases[i].claim, &a->leases[i - 1].claim))
-			a->seen[a->leases[i].unit] |= SEEN_LEASED_TWICE;
-	a->report.leased = a->nleases;
-}
-
-static enum outcome leases_step(
-    struct audit *a, int64_t deadline_ns, struct err *err)
-{
-	static struct gate_lease page[GATE_PAGE]; /* large */
-	enum outcome out;
-	size_t n;
-
-	out = a->gate->lease_scan(a->gate->ctx, a->ref, &a->cursor, GATE_PAGE,
-	    deadline_ns, page, &n, err);
-	if (out != OUT_DONE)
-		return out;
-	for (size_t i = 0; i < n; i++)
-		if (in_bounds(a, page[i].unit) && !lease_note(a, &page[i], err))
-			return OUT_NOT_DONE;
-	if (a->cursor == 0) {
-		leases_pair(a);
-		phase_set(a, PHASE_SOLD);
-	}
-	return OUT_DONE;
-}
-
-/* A sold unit may still be leased by the same claim: its confirm is on its way. */
-static void sold_note(struct audit *a, const struct order *row)
-{
-	struct lease_note key = {.unit = row->unit};
-	const struct lease_note *lease;
-
-	a->seen[row->unit] |= SEEN_SOLD;
-	if ((a->seen[row->unit] & SEEN_LEASED) == 0)
-		return;
-	lease = bsearch(&key, a->leases, a->nleases, sizeof(key), by_unit);
-	BUG_ON(lease == NULL);
-	if (claim_eq(&lease->claim, &row->claim))
-		a->report.confirm_pending++;
-	else
-		a->seen[row->unit] |= SEEN_ELSEWHERE;
-}
-
-static enum outcome sold_step(
-    struct audit *a, int64_t deadline_ns, struct err *err)
-{
-	static struct order rows[LEDGER_PAGE]; /* large */
-	enum outcome out;
-	size_t n;
-
-	out = a->ledger->sold_after(a->ledger->ctx, a->sale.id,
-	    (uint32_t)a->cursor, deadline_ns, rows, LEDGER_PAGE, &n, err);
-	if (out != OUT_DONE)
-		return out;
-	for (size_t i = 0; i < n; i++) {
-		a->cursor = rows[i].unit;
-		if (in_bounds(a, rows[i].unit))
-			sold_note(a, &rows[i]);
-	}
-	a->report.sold += n;
-	if (n == 0)
-		phase_set(a, PHASE_JUDGE);
-	return OUT_DONE;
-}
+#define SEEN_ANY (SEEN_FREE | SEEN_LEASED | SEEN_WAITING | SEEN_SOLD)
 
 /* enum unit_fault + 1, or 0. */
 static uint8_t fault_of(unsigned seen)
 {
-	if ((seen & SEEN_FREE_TWICE) != 0)
-		return UNIT_TWICE_FREE + 1;
-	if ((seen & SEEN_FREE) != 0 && (seen & SEEN_SOLD) != 0)
-		return UNIT_FREE_SOLD + 1;
-	if ((seen & SEEN_FREE) != 0 && (seen & SEEN_LEASED) != 0)
-		return UNIT_FREE_LEASED + 1;
-	if ((seen & SEEN_LEASED_TWICE) != 0)
-		return UNIT_TWICE_LEASED + 1;
-	if ((seen & SEEN_ELSEWHERE) != 0)
-		return UNIT_LEASED_SOLD + 1;
-	if ((seen & (SEEN_FREE | SEEN_LEASED | SEEN_SOLD)) == 0)
-		return UNIT_HOMELESS + 1;
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(faults); i++)
+		if ((seen & faults[i].seen) == faults[i].seen)
+			return (uint8_t)(faults[i].fault + 1);
+	return (seen & SEEN_ANY) == 0 ? UNIT_HOMELESS + 1 : 0;
 }
 
 static void finding_add(
@@ -330,14 +147,24 @@ static int64_t now_ns(const struct audit *a)
 	return a->clock->mono_ns(a->clock->ctx);
 }
 
+/*
+ * Two passes at least that saw the same, and the last of them long after the
+ * first: one alone may have taken as long as it likes, for a store that was away
+ * in its middle, and says nothing of units that were on the move meanwhile.
+ */
 static enum audit_state pass_judge(struct audit *a)
 {
-	if (faults_stand(a) == 0 || now_ns(a) >= a->settled_ns) {
+	uint64_t standing = faults_stand(a);
+
+	if (a->report.passes == 1)
+		a->settled_ns = now_ns(a) + a->settle_ns;
+	if (standing == 0 || a->settle_ns == 0 ||
+	    (a->report.passes > 1 && a->begun_ns >= a->settled_ns)) {
 		findings_tell(a);
 		return AUDIT_DONE;
 	}
 	a->not_before_ns = now_ns(a) + pause_ns(a);
-	phase_set(a, PHASE_GAUGE);
+	audit_phase_set(a, PHASE_GAUGE);
 	return AUDIT_PAUSED;
 }
 
@@ -352,16 +179,19 @@ enum outcome audit_step(struct audit *a, int64_t deadline_ns,
 		if (now_ns(a) < a->not_before_ns)
 			*state = AUDIT_PAUSED;
 		else
-			out = gauge_step(a, deadline_ns, err);
+			out = audit_read_gauge(a, deadline_ns, err);
 		break;
 	case PHASE_FREE:
-		out = free_step(a, deadline_ns, err);
+		out = audit_read_free(a, deadline_ns, err);
 		break;
 	case PHASE_LEASES:
-		out = leases_step(a, deadline_ns, err);
+		out = audit_read_leases(a, deadline_ns, err);
+		break;
+	case PHASE_QUEUE:
+		out = audit_read_queue(a, deadline_ns, err);
 		break;
 	case PHASE_SOLD:
-		out = sold_step(a, deadline_ns, err);
+		out = audit_read_sold(a, deadline_ns, err);
 		break;
 	case PHASE_JUDGE:
 		*state = pass_judge(a);
@@ -391,7 +221,6 @@ struct audit *audit_new(const struct gate_port *gate,
 	a->sale = *sale;
 	a->ref = (struct gate_ref){sale->id, sale->epoch};
 	a->settle_ns = settle_ms * NS_PER_MS;
-	a->settled_ns = now_ns(a) + a->settle_ns;
 	return a;
 }
 
@@ -404,7 +233,8 @@ void audit_free(struct audit **audit)
 		return;
 	free(a->seen);
 	free(a->fault);
-	free(a->leases);
+	free(a->leases.note);
+	free(a->waiting.note);
 	free(a);
 }
 
@@ -425,6 +255,8 @@ enum unit_home audit_home(const struct audit *a, uint32_t unit)
 		return UNIT_HOME_SOLD;
 	if ((a->seen[unit] & SEEN_LEASED) != 0)
 		return UNIT_HOME_LEASED;
+	if ((a->seen[unit] & SEEN_WAITING) != 0)
+		return UNIT_HOME_WAITING;
 	return (a->seen[unit] & SEEN_FREE) != 0 ? UNIT_HOME_FREE
 						: UNIT_HOME_NONE;
 }

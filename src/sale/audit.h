@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where is every unit?  Free, leased, sold: each exactly once.  Reads in
+ * Where is every unit?  Free, leased, waiting to be written, sold: each exactly
+ * once.  Reads in
  * bounded pieces while the sale goes on, so a unit on the move can look wrong
  * for a moment: what looks wrong is looked at again before it is said.
  * Keeper and operator processes.
@@ -12,12 +13,16 @@
 #include "sale/ports.h"
 
 enum unit_fault {
-	UNIT_HOMELESS, /* neither free, leased nor sold: a leak */
+	UNIT_HOMELESS, /* neither free, leased, waiting nor sold: a leak */
 	UNIT_TWICE_FREE, /* in the free list more than once */
 	UNIT_FREE_SOLD, /* for sale although sold: the unique key will refuse */
 	UNIT_FREE_LEASED,
 	UNIT_TWICE_LEASED, /* leased to two claims */
 	UNIT_LEASED_SOLD, /* leased to one claim, sold to another */
+	UNIT_FREE_WAITING, /* for sale, and in an accepted order */
+	UNIT_LEASED_WAITING,
+	UNIT_TWICE_WAITING, /* in two accepted orders */
+	UNIT_WAITING_SOLD, /* in an accepted order, sold to another claim */
 	UNIT_OUT_OF_BOUNDS,
 	UNIT_FAULT_COUNT
 };
@@ -34,7 +39,11 @@ struct unit_finding {
 struct audit_report {
 	struct gate_gauge gauge; /* known == false: the gate has no such sale */
 	bool epoch_matches; /* gate and ledger are of the same epoch */
-	uint64_t free, leased, sold, confirm_pending;
+	uint64_t free, leased, sold;
+	uint64_t
+	    waiting; /* accepted orders that are not written, or not told */
+	uint64_t confirm_pending,
+	    tell_pending; /* held by the claim that has it */
 	uint64_t faults[UNIT_FAULT_COUNT];
 	uint64_t total_faults;
 	struct unit_finding findings[AUDIT_FINDINGS_MAX]; /* the first ones */
@@ -50,6 +59,7 @@ enum unit_home {
 	UNIT_HOME_NONE,
 	UNIT_HOME_FREE,
 	UNIT_HOME_LEASED,
+	UNIT_HOME_WAITING, /* in an accepted order */
 	UNIT_HOME_SOLD,
 	UNIT_HOME_COUNT
 };
@@ -58,7 +68,8 @@ const char *unit_home_name(enum unit_home home);
 
 /*
  * An audit under way.  `settle_ms`: how long a finding must stand, pass after
- * pass, before it is believed.  Ports and clock are borrowed; `sale` is copied,
+ * pass, before it is believed: from the end of the first pass to the beginning of
+ * the last.  0: the first is believed.  Ports and clock are borrowed; `sale` is copied,
  * and when it changes its epoch or stock the audit is worth nothing any more.
  * NULL: out of memory.
  */

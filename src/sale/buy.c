@@ -10,7 +10,9 @@
  *	answer
  *
  * and three detours: look_up (the gate knows this customer already), fenced
- * (the guard refused the insert), clash (a row was in the way).
+ * (the guard refused the insert), clash (a row was in the way).  In modes queue
+ * and sweep the claim is accepted instead, and answered (buy_accept.c); a
+ * settler records it.
  *
  * Nothing here gives a unit back unless the claim's row was read; a claim that
  * cannot be decided now stays leased, and the keeper decides it.
@@ -21,12 +23,6 @@
 #include "base/bug.h"
 #include "base/failpoint.h"
 #include "base/mutant.h"
-
-/*
- * How long after `closes` an insert that passed the guard just before may
- * still be on its way to its commit: within it, "ended" would be a guess.
- */
-#define ENDED_GRACE_US (2 * US_PER_S)
 
 /* ---- small words ---------------------------------------------------------------- */
 
@@ -71,58 +67,14 @@ void buy_chain_make(struct buying *b, size_t n)
 		    &b->purchase->customer, b->purchase->key, b->chain_made);
 }
 
-/* Index of `claim` in the chain, or CLAIM_ATTEMPTS. */
-static size_t chain_find(const struct buying *b, const struct claim_id *claim)
+/* Another turn through claim and record; false: it has been enough. */
+bool buy_round_begin(struct buying *b)
 {
-	size_t i = 0;
-
-	while (i < CLAIM_ATTEMPTS && !claim_eq(&b->chain.id[i], claim))
-		i++;
-	return i;
-}
-
-enum step buy_limit_reached(
-    struct buying *b, const struct order *rows, size_t n)
-{
-	memcpy(b->result->orders, rows, n * sizeof(rows[0]));
-	b->result->norders = n;
-	return buy_answer(b, VERDICT_LIMIT_REACHED);
-}
-
-/*
- * A sold row of this very request was read.  With another payload it is not
- * this request's: whoever sent no key of his own has simply bought already.
- */
-enum step buy_replay(struct buying *b, const struct order *row)
-{
-	b->result->order = *row;
-	if (memcmp(row->payload_hash, b->purchase->payload_hash,
-		PAYLOAD_HASH_BYTES) == 0)
-		return buy_answer(
-		    b, b->ambiguous ? VERDICT_CREATED : VERDICT_REPLAYED);
-	if (b->purchase->key.p == NULL)
-		return buy_limit_reached(b, row, 1);
-	return buy_answer(b, VERDICT_KEY_REUSED);
-}
-
-bool buy_rows_read(struct buying *b, struct order *rows, size_t *n)
-{
-	const struct ledger_port *ledger = b->buyer->ledger;
-
-	return ledger->find_customer(ledger->ctx, b->sale.id,
-		   &b->purchase->customer, b->purchase->deadline_ns, rows,
-		   SALE_PER_CUSTOMER_MAX, n, &b->result->err) == OUT_DONE;
-}
-
-const struct order *buy_own_row(
-    struct buying *b, const struct order *rows, size_t n)
-{
-	buy_chain_make(b, CLAIM_ATTEMPTS);
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].status == ORDER_SOLD &&
-		    chain_find(b, &rows[i].claim) < CLAIM_ATTEMPTS)
-			return &rows[i];
-	return NULL;
+	if (++b->rounds > ROUNDS_MAX ||
+	    buy_now_ns(b) >= b->purchase->deadline_ns)
+		return false;
+	b->claimed_ns = buy_now_ns(b);
+	return true;
 }
 
 /* ---- identify, admit --------------------------------------------------------- */
@@ -138,44 +90,6 @@ static enum step step_identify(struct buying *b)
 	return STEP_ADMIT;
 }
 
-/*
- * The sale does not sell.  Whoever bought while it did may still be asking for
- * the answer that got lost, and must not hear a final "no".
- */
-static enum step not_selling(
-    struct buying *b, enum sale_phase phase, struct wall now)
-{
-	struct order rows[SALE_PER_CUSTOMER_MAX];
-	const struct order *own;
-	size_t n;
-	bool known = buy_rows_read(b, rows, &n);
-
-	if (known) {
-		own = buy_own_row(b, rows, n);
-		if (own != NULL)
-			return buy_replay(b, own);
-	}
-	switch (phase) {
-	case SALE_PHASE_PAUSED:
-		return buy_answer(b, VERDICT_PAUSED);
-	case SALE_PHASE_REBUILDING:
-		return buy_answer(b, VERDICT_REBUILDING);
-	case SALE_PHASE_ENDED:
-		if (!known)
-			return buy_answer(b, VERDICT_UNAVAILABLE);
-		/* A closed state waited for every running insert; a clock did
-		 * not. */
-		if (b->sale.state != SALE_STATE_CLOSED &&
-		    now.us < b->sale.closes.us + ENDED_GRACE_US)
-			return buy_answer(b, VERDICT_TRY_AGAIN);
-		return buy_answer(b, VERDICT_ENDED);
-	case SALE_PHASE_NOT_OPEN:
-	case SALE_PHASE_SELLING:
-		break;
-	}
-	BUG("a selling sale does not get here");
-}
-
 static enum step step_admit(struct buying *b)
 {
 	const struct ledger_port *ledger = b->buyer->ledger;
@@ -184,9 +98,11 @@ static enum step step_admit(struct buying *b)
 	if (phase == SALE_PHASE_NOT_OPEN)
 		return buy_answer(b, VERDICT_NOT_OPEN);
 	if (phase != SALE_PHASE_SELLING)
-		return not_selling(b, phase, b->purchase->now);
-	/* Nothing is claimed that cannot be recorded. */
-	if (ledger->ready(ledger->ctx, b->purchase->deadline_ns,
+		return buy_not_selling(b, phase, b->purchase->now);
+	/* Nothing is claimed that cannot be recorded.  What is accepted is
+	 * recorded later: that goes on while the ledger is away. */
+	if (b->sale.mode == SALE_MODE_DIRECT &&
+	    ledger->ready(ledger->ctx, b->purchase->deadline_ns,
 		&b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
 	return STEP_CLAIM;
@@ -195,26 +111,36 @@ static enum step step_admit(struct buying *b)
 /* ---- claim ------------------------------------------------------------------- */
 
 /*
- * The gate is of another generation than the sale we know: read the sale once
- * more, and go on only if the ledger agrees with the gate.
+ * The gate knows something newer of the sale than we do: read the sale once more,
+ * and go on only if the ledger agrees with the gate.
  */
 static enum step claim_resync(struct buying *b)
 {
 	const struct ledger_port *ledger = b->buyer->ledger;
+	bool shut = b->ticket.answer == GATE_SHUT;
 	struct sale fresh;
 	struct wall now;
 	bool found;
 
+	/* The keeper tells the gate in a moment. */
+	if (b->resynced && shut)
+		err_set(&b->result->err, 0,
+		    "the gate of sale %s takes no orders until its keeper has "
+		    "looked after it",
+		    b->sale.slug);
 	if (b->resynced)
-		return buy_answer(b, VERDICT_REBUILDING);
+		return buy_answer(
+		    b, shut ? VERDICT_TRY_AGAIN : VERDICT_REBUILDING);
 	b->resynced = true;
+	/* Shut, says Redis alone: that is no word for a shopper. */
 	if (ledger->sale(ledger->ctx, b->sale.id, b->purchase->deadline_ns,
 		&fresh, &found, &now, &b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
-	if (!found || fresh.epoch != b->ticket.epoch)
+	if (!found || (!shut && fresh.epoch != b->ticket.epoch))
 		return buy_answer(b, VERDICT_REBUILDING);
+	/* It may be paused by now, and an accepted order meets no guard. */
 	b->sale = fresh;
-	return STEP_CLAIM;
+	return STEP_ADMIT;
 }
 
 /*
@@ -222,14 +148,15 @@ static enum step claim_resync(struct buying *b)
  * gate that was not told of new units yet, or was set back to before it was told,
  * may not know an owner either.
  */
-static enum step gone(struct buying *b)
+enum step buy_gone(struct buying *b)
 {
+	b->result->may_return = b->ticket.waiting;
 	return buy_answer(b, b->ticket.units < b->sale.stock
 				 ? VERDICT_TRY_AGAIN
 				 : VERDICT_SOLD_OUT);
 }
 
-static enum step claim_answered(struct buying *b)
+enum step buy_claim_answered(struct buying *b)
 {
 	switch (b->ticket.answer) {
 	case GATE_TAKEN:
@@ -238,6 +165,10 @@ static enum step claim_answered(struct buying *b)
 	case GATE_SAME:
 		b->attempt = b->ticket.attempt;
 		return STEP_RECORD;
+	case GATE_QUEUED:
+		return buy_accepted(b, &b->ticket.queued);
+	case GATE_SPENT:
+		return buy_answer(b, VERDICT_KEY_SPENT);
 	case GATE_MINE:
 	case GATE_LIMIT:
 		return STEP_LOOK_UP;
@@ -248,8 +179,9 @@ static enum step claim_answered(struct buying *b)
 			   ? STEP_LOOK_UP
 			   : buy_answer(b, VERDICT_TRY_AGAIN);
 	case GATE_GONE:
-		return b->ticket.slots_held > 0 ? STEP_LOOK_UP : gone(b);
+		return b->ticket.slots_held > 0 ? STEP_LOOK_UP : buy_gone(b);
 	case GATE_EPOCH:
+	case GATE_SHUT:
 		return claim_resync(b);
 	case GATE_NO_SALE:
 		if (MUTANT(empty_sold_out))
@@ -271,10 +203,10 @@ static enum step step_claim(struct buying *b)
 	const struct gate_port *gate = b->buyer->gate;
 	enum outcome out;
 
-	if (++b->rounds > ROUNDS_MAX ||
-	    buy_now_ns(b) >= b->purchase->deadline_ns)
+	if (!buy_round_begin(b))
 		return buy_answer(b, VERDICT_TRY_AGAIN);
-	b->claimed_ns = buy_now_ns(b);
+	if (b->sale.mode != SALE_MODE_DIRECT)
+		return buy_step_accept(b);
 	out = gate->claim(gate->ctx, buy_gate_ref(b), &b->chain,
 	    &b->purchase->customer, buy_gate_deadline(b), &b->ticket,
 	    &b->result->err);
@@ -285,49 +217,7 @@ static enum step step_claim(struct buying *b)
 		    &b->result->err);
 	if (out != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
-	return claim_answered(b);
-}
-
-/* ---- look_up: the gate knows the customer ---------------------------------------- */
-
-static enum step step_look_up(struct buying *b)
-{
-	struct order rows[SALE_PER_CUSTOMER_MAX];
-	const struct order *own;
-	size_t n;
-
-	if (!buy_rows_read(b, rows, &n))
-		return buy_answer(b, VERDICT_UNAVAILABLE);
-	own = buy_own_row(b, rows, n);
-	if (own != NULL)
-		return buy_replay(b, own);
-	/* Final: every slot is taken by a committed row of another claim. */
-	if (n >= b->sale.per_customer)
-		return buy_limit_reached(b, rows, n);
-	switch (b->ticket.answer) {
-	case GATE_LIMIT:
-		if (MUTANT(limit_from_lease))
-			return buy_limit_reached(b, rows, n);
-		return buy_answer(b, VERDICT_IN_PROGRESS);
-	case GATE_GONE:
-		return gone(b);
-	case GATE_MINE:
-		/* Confirmed at the gate, yet not in the ledger: one of them has
-		 * lost history.  Say nothing final. */
-		err_set(&b->result->err, 0,
-		    "sale %s: the gate calls a claim sold that the ledger does "
-		    "not have",
-		    b->sale.slug);
-		return buy_answer(b, VERDICT_TRY_AGAIN);
-	case GATE_SOFT:
-	case GATE_TAKEN:
-	case GATE_SAME:
-	case GATE_EPOCH:
-	case GATE_NO_SALE:
-	case GATE_ANSWER_COUNT:
-		break;
-	}
-	return buy_answer(b, VERDICT_TRY_AGAIN);
+	return buy_claim_answered(b);
 }
 
 /* ---- record --------------------------------------------------------------------- */
@@ -399,6 +289,8 @@ static enum step step_record(struct buying *b)
 		return STEP_FENCED;
 	case LEDGER_CLASH:
 		return STEP_CLASH;
+	case LEDGER_REFUSED: /* of batches */
+		break;
 	}
 	BUG("no such record answer");
 }
@@ -428,7 +320,7 @@ static enum step step_fenced(struct buying *b)
 	if (phase == SALE_PHASE_NOT_OPEN)
 		return buy_answer(b, VERDICT_NOT_OPEN);
 	if (phase != SALE_PHASE_SELLING)
-		return not_selling(b, phase, now);
+		return buy_not_selling(b, phase, now);
 	if (fresh.epoch != epoch)
 		return buy_answer(b, VERDICT_REBUILDING);
 	if (b->ticket.unit > fresh.stock) {
@@ -446,7 +338,7 @@ static enum step (*const steps[])(struct buying *b) = {
     [STEP_IDENTIFY] = step_identify,
     [STEP_ADMIT] = step_admit,
     [STEP_CLAIM] = step_claim,
-    [STEP_LOOK_UP] = step_look_up,
+    [STEP_LOOK_UP] = buy_step_look_up,
     [STEP_RECORD] = step_record,
     [STEP_FENCED] = step_fenced,
     [STEP_CLASH] = buy_step_clash,

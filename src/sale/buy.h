@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The purchase: identify -> admit -> claim -> record -> confirm -> answer.
- * Worker processes.
+ * The purchase: identify -> admit -> claim -> record -> confirm -> answer; in
+ * modes queue and sweep: identify -> admit -> accept -> answer.  Worker processes.
  */
 #ifndef SALE_BUY_H
 #define SALE_BUY_H
@@ -16,7 +16,8 @@ enum verdict {
 	VERDICT_ACCEPTED, /* claim and queue entry are one stored fact */
 	VERDICT_SOLD_OUT, /* final: no free unit, no undecided claim */
 	VERDICT_LIMIT_REACHED, /* final: `orders` were read */
-	VERDICT_IN_PROGRESS, /* the customer's slots are held by open claims */
+	VERDICT_IN_PROGRESS, /* the customer's slots are held by open claims, or
+			      * by orders that are accepted and not written */
 	VERDICT_NOT_OPEN, /* the window begins later */
 	VERDICT_ENDED, /* final: window over or sale closed */
 	VERDICT_KEY_MISSING, /* a limit above 1 needs an Idempotency-Key */
@@ -40,6 +41,9 @@ struct purchase {
 	struct strv key; /* Idempotency-Key; absent: {NULL, 0} */
 	uint8_t payload_hash[PAYLOAD_HASH_BYTES];
 	char ref[ORDER_REF_MAX + 1];
+	bool waiting; /* sale_entry_may_wait(): the gate may hold accepted
+		       * orders although the mode is direct by now */
+	bool settling; /* closed so lately that another may be accepted yet */
 	struct wall now; /* by the ledger's clock (table offset applied) */
 	int64_t deadline_ns; /* for all of it */
 };
@@ -67,10 +71,11 @@ enum buy_event {
 
 struct purchase_result {
 	enum verdict verdict;
-	struct order order; /* CREATED, REPLAYED, ACCEPTED */
+	struct order order; /* CREATED, REPLAYED, ACCEPTED: as it will be */
 	struct order orders[SALE_PER_CUSTOMER_MAX]; /* LIMIT_REACHED */
 	size_t norders;
-	bool may_return; /* SOLD_OUT: can units come back? */
+	bool
+	    may_return; /* SOLD_OUT: some wait to be written, and may be void */
 	unsigned events; /* bit set of 1 << enum buy_event */
 	struct err err; /* TRY_AGAIN, UNAVAILABLE: for the log */
 };

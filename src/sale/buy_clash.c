@@ -71,9 +71,11 @@ static enum step clash_void(
 		&b->chain.id[next], &b->purchase->customer,
 		buy_gate_deadline(b), &b->ticket, &b->result->err) != OUT_DONE)
 		return buy_answer(b, VERDICT_UNAVAILABLE);
-	/* A twin of ours has sold by that id meanwhile. */
+	/* A twin of ours has sold by that id meanwhile, or will. */
 	if (b->ticket.answer == GATE_MINE)
 		return STEP_LOOK_UP;
+	if (b->ticket.answer == GATE_QUEUED)
+		return buy_accepted(b, &b->ticket.queued);
 	if (b->ticket.answer != GATE_TAKEN && b->ticket.answer != GATE_SAME)
 		return buy_answer(b, VERDICT_TRY_AGAIN);
 	b->attempt = next;
@@ -113,8 +115,8 @@ static enum step clash_slot(
 
 	buy_event_note(b, BUY_EVENT_HEALED);
 	buy_order_fill(b, &mine);
-	if (ledger->void_claims(ledger->ctx, &mine, 1, b->purchase->deadline_ns,
-		&b->result->err) != OUT_DONE ||
+	if (ledger->void_claims(ledger->ctx, buy_gate_ref(b), &mine, 1,
+		b->purchase->deadline_ns, &b->result->err) != OUT_DONE ||
 	    ledger->find(ledger->ctx, buy_claim(b), 1, b->purchase->deadline_ns,
 		&row, &found, &b->result->err) != OUT_DONE ||
 	    found == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shared by buy.c (the story) and buy_clash.c (what to do when a row is in the
- * way); nobody else includes it.
+ * Shared by buy.c (the story), buy_accept.c (modes queue and sweep), buy_look.c
+ * (what the stores know of the customer) and buy_clash.c (what to do when a row is
+ * in the way); nobody else includes it.
  */
 #ifndef SALE_BUY_INT_H
 #define SALE_BUY_INT_H
@@ -64,6 +65,28 @@ enum step buy_limit_reached(
 /* The unit of our claim goes back; the claim's row was read. */
 void buy_release(struct buying *b, enum gate_release why);
 
+/* Another turn through claim and record; false: it has been enough. */
+bool buy_round_begin(struct buying *b);
+/* What the gate's answer to a claim leads to. */
+enum step buy_claim_answered(struct buying *b);
+/* No unit is left. */
+enum step buy_gone(struct buying *b);
+
+/* May accepted orders of this sale wait to be written? */
+bool buy_may_wait(const struct buying *b);
+/* The customer's; false (and none) when the gate cannot tell. */
+bool buy_waiting_read(struct buying *b, struct order *orders, size_t *n);
+/* This request's order waits to be written, now or since an earlier time. */
+enum step buy_accepted(struct buying *b, const struct order *order);
+enum step buy_step_accept(struct buying *b);
+
+/*
+ * The sale does not sell.  Whoever bought while it did may still be asking for
+ * the answer that got lost, and must not hear a final "no".
+ */
+enum step buy_not_selling(
+    struct buying *b, enum sale_phase phase, struct wall now);
+enum step buy_step_look_up(struct buying *b);
 enum step buy_step_clash(struct buying *b);
 
 #endif

@@ -5,6 +5,48 @@
 #include "sale/fault.h"
 #include "base/bug.h"
 
+static const char *const call_names[] = {
+    [FAULT_GATE_CLAIM] = "gate claim",
+    [FAULT_GATE_RELEASE] = "gate release",
+    [FAULT_GATE_HEAL] = "gate heal",
+    [FAULT_GATE_REKEY] = "gate rekey",
+    [FAULT_GATE_LEASES] = "gate leases",
+    [FAULT_GATE_GAUGE] = "gate gauge",
+    [FAULT_GATE_SEED] = "gate seed",
+    [FAULT_GATE_OWN] = "gate own",
+    [FAULT_GATE_PUBLISH] = "gate publish",
+    [FAULT_GATE_DISCARD] = "gate discard",
+    [FAULT_GATE_FREE_LIST] = "gate free list",
+    [FAULT_GATE_LEASE_SCAN] = "gate lease scan",
+    [FAULT_GATE_ENQUEUE] = "gate enqueue",
+    [FAULT_GATE_PENDING] = "gate pending",
+    [FAULT_GATE_TAKE] = "gate take",
+    [FAULT_GATE_SETTLED] = "gate settled",
+    [FAULT_GATE_QUEUE_SCAN] = "gate queue scan",
+    [FAULT_GATE_RETIRE] = "gate retire",
+    [FAULT_GATE_TELL] = "gate tell",
+    [FAULT_GATE_CARRY] = "gate carry",
+    [FAULT_GATE_CONFIRM] = "gate confirm",
+    [FAULT_LEDGER_READY] = "ledger ready",
+    [FAULT_LEDGER_RECORD] = "ledger record",
+    [FAULT_LEDGER_RECORD_BATCH] = "ledger record batch",
+    [FAULT_LEDGER_BURY] = "ledger bury",
+    [FAULT_LEDGER_VOID] = "ledger void",
+    [FAULT_LEDGER_FIND] = "ledger find",
+    [FAULT_LEDGER_FIND_UNIT] = "ledger find unit",
+    [FAULT_LEDGER_FIND_CUSTOMER] = "ledger find customer",
+    [FAULT_LEDGER_SALE] = "ledger sale",
+    [FAULT_LEDGER_SOLD_AFTER] = "ledger sold after",
+    [FAULT_LEDGER_EPOCH_BEGIN] = "ledger epoch begin",
+    [FAULT_LEDGER_EPOCH_END] = "ledger epoch end",
+};
+_Static_assert(ARRAY_LEN(call_names) == FAULT_CALL_COUNT, "a name for each");
+
+const char *fault_call_name(enum fault_call call)
+{
+	return call_names[call];
+}
+
 void fault_plan_add(struct fault_plan *plan, enum fault_call call, unsigned nth,
     enum fault_kind kind)
 {
@@ -20,6 +62,7 @@ static enum fault_kind fault_next(
     struct fault_plan *plan, enum fault_call call, struct err *err)
 {
 	unsigned nth = ++plan->calls[call];
+	enum fault_kind kind = FAULT_NONE;
 
 	for (size_t i = 0; i < plan->n; i++) {
 		if (plan->step[i].call != call ||
@@ -29,7 +72,11 @@ static enum fault_kind fault_next(
 			err_set(err, 0, "planned fault, call %u", nth);
 		return plan->step[i].kind;
 	}
-	return FAULT_NONE;
+	if (plan->chance != NULL)
+		kind = plan->chance(plan->chance_ctx, call);
+	if (kind != FAULT_NONE && err != NULL)
+		err_set(err, 0, "fault by chance, call %u", nth);
+	return kind;
 }
 
 /*
@@ -64,6 +111,90 @@ static enum outcome fault_claim(void *ctx, struct gate_ref ref,
 
 	FAULTY(FAULT_GATE_CLAIM, plan->gate->claim(plan->gate->ctx, ref, chain,
 				     who, deadline_ns, out, err));
+}
+
+static enum outcome fault_enqueue(void *ctx, struct gate_ref ref,
+    const struct claim_chain *chain, size_t from, const struct customer *who,
+    const struct order *draft, bool regardless, int64_t deadline_ns,
+    struct gate_ticket *out, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_ENQUEUE,
+	    plan->gate->enqueue(plan->gate->ctx, ref, chain, from, who, draft,
+		regardless, deadline_ns, out, err));
+}
+
+static enum outcome fault_tell(void *ctx, struct gate_ref ref,
+    const struct gate_terms *terms, uint32_t told, int64_t deadline_ns,
+    bool *done, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_TELL, plan->gate->tell(plan->gate->ctx, ref, terms,
+				    told, deadline_ns, done, err));
+}
+
+static enum outcome fault_pending(void *ctx, struct gate_ref ref,
+    const struct customer *who, int64_t deadline_ns, struct order *out,
+    size_t max, size_t *n, bool *known, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_PENDING, plan->gate->pending(plan->gate->ctx, ref, who,
+				    deadline_ns, out, max, n, known, err));
+}
+
+static enum outcome fault_take(void *ctx, struct gate_ref ref,
+    const char *consumer, size_t max, int64_t idle_ms, int64_t deadline_ns,
+    struct gate_entry *out, size_t *n, bool *known, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_TAKE,
+	    plan->gate->take(plan->gate->ctx, ref, consumer, max, idle_ms,
+		deadline_ns, out, n, known, err));
+}
+
+static enum outcome fault_settled(void *ctx, struct gate_ref ref,
+    const struct gate_settled *settled, size_t n, int64_t deadline_ns,
+    struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_SETTLED, plan->gate->settled(plan->gate->ctx, ref,
+				       settled, n, deadline_ns, err));
+}
+
+static enum outcome fault_queue_scan(void *ctx, struct gate_ref ref,
+    struct gate_entry_id after, size_t max, int64_t deadline_ns,
+    struct gate_entry *out, size_t *n, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(
+	    FAULT_GATE_QUEUE_SCAN, plan->gate->queue_scan(plan->gate->ctx, ref,
+				       after, max, deadline_ns, out, n, err));
+}
+
+static enum outcome fault_retire(
+    void *ctx, struct gate_ref ref, int64_t deadline_ns, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_RETIRE,
+	    plan->gate->retire(plan->gate->ctx, ref, deadline_ns, err));
+}
+
+static enum outcome fault_carry(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum gate_carried *carried, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_GATE_CARRY, plan->gate->carry(plan->gate->ctx, ref, orders,
+				     n, deadline_ns, carried, err));
 }
 
 static void fault_confirm(
@@ -206,13 +337,33 @@ static enum outcome fault_record(void *ctx, const struct order *order,
 					order, deadline_ns, out, err));
 }
 
-static enum outcome fault_void(void *ctx, const struct order *claims, size_t n,
-    int64_t deadline_ns, struct err *err)
+static enum outcome fault_record_batch(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum ledger_record *out, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_LEDGER_RECORD_BATCH,
+	    plan->ledger->record_batch(
+		plan->ledger->ctx, ref, orders, n, deadline_ns, out, err));
+}
+
+static enum outcome fault_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
+{
+	struct fault_plan *plan = ctx;
+
+	FAULTY(FAULT_LEDGER_BURY, plan->ledger->bury(plan->ledger->ctx, ref,
+				      letter, deadline_ns, err));
+}
+
+static enum outcome fault_void(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct fault_plan *plan = ctx;
 
 	FAULTY(FAULT_LEDGER_VOID, plan->ledger->void_claims(plan->ledger->ctx,
-				      claims, n, deadline_ns, err));
+				      ref, claims, n, deadline_ns, err));
 }
 
 static enum outcome fault_find(void *ctx, const struct claim_id *claims,
@@ -298,6 +449,14 @@ struct gate_port fault_gate_port(struct fault_plan *plan)
 {
 	return (struct gate_port){
 	    .claim = fault_claim,
+	    .enqueue = fault_enqueue,
+	    .pending = fault_pending,
+	    .take = fault_take,
+	    .settled = fault_settled,
+	    .queue_scan = fault_queue_scan,
+	    .retire = fault_retire,
+	    .tell = fault_tell,
+	    .carry = fault_carry,
 	    .confirm = fault_confirm,
 	    .flush = fault_flush,
 	    .release = fault_release,
@@ -320,6 +479,8 @@ struct ledger_port fault_ledger_port(struct fault_plan *plan)
 	return (struct ledger_port){
 	    .ready = fault_ready,
 	    .record = fault_record,
+	    .record_batch = fault_record_batch,
+	    .bury = fault_bury,
 	    .void_claims = fault_void,
 	    .find = fault_find,
 	    .find_unit = fault_find_unit,

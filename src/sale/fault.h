@@ -31,9 +31,19 @@ enum fault_call {
 	FAULT_GATE_DISCARD,
 	FAULT_GATE_FREE_LIST,
 	FAULT_GATE_LEASE_SCAN,
+	FAULT_GATE_ENQUEUE,
+	FAULT_GATE_PENDING,
+	FAULT_GATE_TAKE,
+	FAULT_GATE_SETTLED,
+	FAULT_GATE_QUEUE_SCAN,
+	FAULT_GATE_RETIRE,
+	FAULT_GATE_TELL,
+	FAULT_GATE_CARRY,
 	FAULT_GATE_CONFIRM, /* any kind but NONE: the confirm is lost */
 	FAULT_LEDGER_READY,
 	FAULT_LEDGER_RECORD,
+	FAULT_LEDGER_RECORD_BATCH,
+	FAULT_LEDGER_BURY,
 	FAULT_LEDGER_VOID,
 	FAULT_LEDGER_FIND,
 	FAULT_LEDGER_FIND_UNIT,
@@ -45,6 +55,9 @@ enum fault_call {
 	FAULT_CALL_COUNT
 };
 
+/* "gate claim" …: for messages. */
+const char *fault_call_name(enum fault_call call);
+
 #define FAULT_PLAN_MAX 16
 
 struct fault_plan {
@@ -55,6 +68,9 @@ struct fault_plan {
 	} step[FAULT_PLAN_MAX];
 	size_t n;
 	unsigned calls[FAULT_CALL_COUNT]; /* counted as they come */
+	/* Asked before each call for which no step is planned; may be NULL. */
+	enum fault_kind (*chance)(void *ctx, enum fault_call call);
+	void *chance_ctx;
 	const struct gate_port *gate; /* wrapped; borrowed */
 	const struct ledger_port *ledger;
 };

@@ -29,6 +29,14 @@ static inline bool claim_eq(const struct claim_id *a, const struct claim_id *b)
 	return memcmp(a->b, b->b, CLAIM_BYTES) == 0;
 }
 
+/* All zeros: a claim that could not be read.  No HMAC comes to that. */
+static inline bool claim_is_none(const struct claim_id *claim)
+{
+	static const struct claim_id none;
+
+	return claim_eq(claim, &none);
+}
+
 /* The order number: the claim id in Crockford base32, 26 digits. */
 #define ORDER_TEXT_LEN 26
 void claim_format(const struct claim_id *claim, char out[ORDER_TEXT_LEN + 1]);

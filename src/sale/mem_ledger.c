@@ -16,6 +16,10 @@ struct mem_ledger {
 	size_t nsales;
 	struct order *rows;
 	size_t nrows, room;
+	struct dead_letter letters[64];
+	size_t nletters;
+	struct claim_id refused[16];
+	size_t nrefused;
 };
 
 struct mem_ledger *mem_ledger_new(const struct clock *clock)
@@ -75,6 +79,19 @@ void mem_ledger_put_row(struct mem_ledger *ledger, const struct order *row)
 		BUG_ON(ledger->rows == NULL);
 	}
 	ledger->rows[ledger->nrows++] = *row;
+}
+
+void mem_ledger_refuse(struct mem_ledger *ledger, const struct claim_id *claim)
+{
+	BUG_ON(ledger->nrefused == ARRAY_LEN(ledger->refused));
+	ledger->refused[ledger->nrefused++] = *claim;
+}
+
+const struct dead_letter *mem_ledger_letters(
+    struct mem_ledger *ledger, size_t *n)
+{
+	*n = ledger->nletters;
+	return ledger->letters;
 }
 
 static enum outcome ledger_ready(
@@ -139,18 +156,108 @@ static struct order *row_find(
 	return NULL;
 }
 
-static enum outcome ledger_void_claims(void *ctx, const struct order *claims,
-    size_t n, int64_t deadline_ns, struct err *err)
+/* ---- accepted orders ------------------------------------------------------------ */
+
+static bool batch_guard_passes(const struct sale *sale, struct gate_ref ref,
+    const struct order *orders, size_t n)
+{
+	if (sale == NULL || sale->epoch != ref.epoch ||
+	    sale->state == SALE_STATE_DRAFT ||
+	    sale->state == SALE_STATE_REBUILD)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (orders[i].unit > sale->stock ||
+		    orders[i].slot > sale->per_customer)
+			return false;
+	return true;
+}
+
+static bool is_refused(
+    const struct mem_ledger *ledger, const struct claim_id *claim)
+{
+	for (size_t i = 0; i < ledger->nrefused; i++)
+		if (claim_eq(&ledger->refused[i], claim))
+			return true;
+	return false;
+}
+
+/* With a row that is there, or with one before it in the batch. */
+static bool row_clashes(
+    const struct mem_ledger *ledger, const struct order *orders, size_t i)
+{
+	for (size_t k = 0; k < ledger->nrows; k++)
+		if (clashes(&ledger->rows[k], &orders[i]))
+			return true;
+	for (size_t k = 0; k < i; k++)
+		if (clashes(&orders[k], &orders[i]))
+			return true;
+	return false;
+}
+
+/* Row after row, as they are inserted: the first one that is not taken tells what
+ * becomes of the batch. */
+static enum ledger_record batch_try(const struct mem_ledger *ledger,
+    const struct order *orders, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (is_refused(ledger, &orders[i].claim)) {
+			err_set(err, 4025, "the test refuses row %zu", i);
+			return LEDGER_REFUSED;
+		}
+		/* The CHECK of the table: the guard knows upper bounds only. */
+		if (orders[i].unit < 1 || orders[i].slot < 1 ||
+		    orders[i].customer.n == 0) {
+			err_set(err, 4025, "row %zu is no order", i);
+			return LEDGER_REFUSED;
+		}
+		if (row_clashes(ledger, orders, i))
+			return LEDGER_CLASH;
+	}
+	return LEDGER_RECORDED;
+}
+
+static enum outcome ledger_record_batch(void *ctx, struct gate_ref ref,
+    const struct order *orders, size_t n, int64_t deadline_ns,
+    enum ledger_record *out, struct err *err)
+{
+	struct mem_ledger *ledger = ctx;
+
+	(void)deadline_ns;
+	BUG_ON(n < 1 || n > SETTLE_BATCH);
+	*out = LEDGER_FENCED;
+	if (!batch_guard_passes(sale_of(ledger, ref.sale), ref, orders, n))
+		return OUT_DONE;
+	for (size_t i = 0; i < n; i++)
+		BUG_ON(orders[i].created.us == 0);
+	*out = batch_try(ledger, orders, n, err);
+	for (size_t i = 0; i < n && *out == LEDGER_RECORDED; i++) {
+		struct order row = orders[i];
+
+		row.epoch = ref.epoch;
+		mem_ledger_put_row(ledger, &row);
+	}
+	return OUT_DONE;
+}
+
+static bool is_at(struct mem_ledger *ledger, struct gate_ref ref)
+{
+	const struct sale *sale = sale_of(ledger, ref.sale);
+
+	return sale != NULL && sale->epoch == ref.epoch;
+}
+
+static enum outcome ledger_void_claims(void *ctx, struct gate_ref ref,
+    const struct order *claims, size_t n, int64_t deadline_ns, struct err *err)
 {
 	struct mem_ledger *ledger = ctx;
 
 	(void)deadline_ns;
 	(void)err;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && is_at(ledger, ref); i++) {
 		struct order row = {
 		    .claim = claims[i].claim,
-		    .sale = claims[i].sale,
-		    .epoch = claims[i].epoch,
+		    .sale = ref.sale,
+		    .epoch = ref.epoch,
 		    .status = ORDER_VOID,
 		    .customer = claims[i].customer,
 		    .created = ledger_now(ledger),
@@ -159,6 +266,40 @@ static enum outcome ledger_void_claims(void *ctx, const struct order *claims,
 		if (row_find(ledger, &row.claim) == NULL)
 			mem_ledger_put_row(ledger, &row);
 	}
+	return OUT_DONE;
+}
+
+static bool letter_is_there(
+    const struct mem_ledger *ledger, const struct dead_letter *letter)
+{
+	for (size_t i = 0; i < ledger->nletters; i++) {
+		const struct dead_letter *old = &ledger->letters[i];
+
+		if (old->order.sale.v == letter->order.sale.v &&
+		    old->order.epoch == letter->order.epoch &&
+		    old->entry.ms == letter->entry.ms &&
+		    old->entry.seq == letter->entry.seq)
+			return true;
+	}
+	return false;
+}
+
+static enum outcome ledger_bury(void *ctx, struct gate_ref ref,
+    const struct dead_letter *letter, int64_t deadline_ns, struct err *err)
+{
+	struct mem_ledger *ledger = ctx;
+
+	if (!is_at(ledger, ref)) {
+		err_set(err, 0, "epoch %u is over", ref.epoch);
+		return OUT_NOT_DONE;
+	}
+	if (!claim_is_none(&letter->order.claim))
+		(void)ledger_void_claims(
+		    ctx, ref, &letter->order, 1, deadline_ns, err);
+	if (letter_is_there(ledger, letter))
+		return OUT_DONE;
+	BUG_ON(ledger->nletters == ARRAY_LEN(ledger->letters));
+	ledger->letters[ledger->nletters++] = *letter;
 	return OUT_DONE;
 }
 
@@ -316,6 +457,8 @@ struct ledger_port mem_ledger_port(struct mem_ledger *ledger)
 	return (struct ledger_port){
 	    .ready = ledger_ready,
 	    .record = ledger_record,
+	    .record_batch = ledger_record_batch,
+	    .bury = ledger_bury,
 	    .void_claims = ledger_void_claims,
 	    .find = ledger_find,
 	    .find_unit = ledger_find_unit,

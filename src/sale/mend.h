@@ -28,20 +28,22 @@ enum gate_trouble {
 const char *gate_trouble_name(enum gate_trouble trouble);
 
 /* Pure.  What is wrong with the gate of this sale, going by its gauge.  A sale
- * that never had a gate, or needs none any more, is well. */
+ * that never had a gate is well, and a closed one for which no order waits. */
 enum gate_trouble gate_trouble_of(
     const struct sale *sale, const struct gate_gauge *gauge);
 
-/* How long one rebuild may take; after that long without a result, whoever is
- * at it is taken for dead.  A paused sale does not show that somebody is at it:
- * there a gate that is lost, or of another epoch, is left alone for as long. */
-int64_t mend_bound_ms(uint32_t stock);
+/* How long one rebuild of this gate may take, with what waits there to be carried
+ * over, or may wait if that cannot be told; after that long without a result, whoever is at it is taken for dead.  A paused sale
+ * does not show that somebody is at it: there a gate that is lost, or of another
+ * epoch, is left alone for as long. */
+int64_t mend_bound_ms(const struct sale *sale, const struct gate_gauge *gauge);
 
 /* Of one sale, by one keeper.  Zero at first. */
 struct mend_memory {
 	uint32_t half_epoch; /* seen half made, and since when */
 	int64_t half_since_ns;
 	uint32_t own_epoch; /* begun by us and not finished */
+	int64_t bound_ms; /* of what waited when it was looked at last */
 	unsigned hasty; /* rebuilds in a row, each soon after the one before */
 	int64_t not_before_ns;
 };

@@ -77,13 +77,13 @@ static enum outcome void_all(struct round *round)
 
 	for (size_t i = 0; i < round->n; i++)
 		void_row(round, i, &rows[i]);
-	out = ledger->void_claims(
-	    ledger->ctx, rows, round->n, round->deadline_ns, round->err);
+	out = ledger->void_claims(ledger->ctx, round->ref, rows, round->n,
+	    round->deadline_ns, round->err);
 	if (out != OUT_NOT_DONE || round->n == 1)
 		return out;
 	for (size_t i = 0; i < round->n && out != OUT_UNKNOWN; i++)
-		out = ledger->void_claims(
-		    ledger->ctx, &rows[i], 1, round->deadline_ns, round->err);
+		out = ledger->void_claims(ledger->ctx, round->ref, &rows[i], 1,
+		    round->deadline_ns, round->err);
 	return out;
 }
 

@@ -18,7 +18,20 @@ struct sale_entry {
 	struct sale sale;
 	struct gate_gauge gauge; /* known == false: not (yet) read */
 	bool gauge_fresh; /* the last reading of the gauge succeeded */
+	/* mono_ns() until which a purchase may still be accepted by somebody who
+	 * has read that the sale is in another mode than it is by now. */
+	int64_t mode_settles_ns;
+	bool mode_settled; /* and the gauge was read behind that */
+	/* The same of a sale that was seen to be closed. */
+	int64_t closed_settles_ns;
 };
+
+/*
+ * May the gate of this sale hold accepted orders that are not written yet?  Not
+ * when it is in mode direct, has been for some time, and nothing waits there; and
+ * not when it is over and its gate is lost, which nobody makes anew.
+ */
+bool sale_entry_may_wait(const struct sale_entry *entry, int64_t now_ns);
 
 struct sale_table_head {
 	uint32_t n;
@@ -38,7 +51,9 @@ struct sale_table {
 size_t sale_table_bytes(void);
 void sale_table_init(struct sale_table *table);
 
-/* Writer side (the keeper, or a lone worker). */
+/* Writer side (the keeper, or a lone worker).  A sale that is crowded out by others
+ * stays as long as accepted orders of it wait, if any room can be made: nobody but
+ * who looks after the sales of the table writes them. */
 enum outcome sale_table_refresh(struct sale_table *table,
     const struct ledger_port *ledger, const struct clock *clock,
     int64_t deadline_ns, struct err *err);

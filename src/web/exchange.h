@@ -19,7 +19,7 @@ struct exchange {
 	struct uri_path path;
 	struct route_hit hit;
 	bool head; /* HEAD: every header of the GET, no body */
-	bool html; /* the form twin: refusals are pages */
+	bool html; /* for a browser: what is answered is a page */
 	bool broken; /* what is in `response` must not be sent */
 	int64_t deadline_ns;
 	struct customer who; /* valid on routes that need identity */

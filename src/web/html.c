@@ -35,13 +35,59 @@ void html_escape(struct strbuf *out, struct strv text)
 	}
 }
 
-static void page_begin(struct strbuf *page, const char *title)
+/* 0, 0.0, 0.00 or 0.000: RFC 9110 12.4.2 */
+static bool is_zero(struct strv weight)
+{
+	for (size_t i = 0; i < weight.n; i++)
+		if (weight.p[i] != '0' && weight.p[i] != '.')
+			return false;
+	return weight.n > 0;
+}
+
+/* Type and subtype of a media range; false when it is refused (q=0). */
+static bool range_take(struct strv *rest, struct strv *type)
+{
+	struct strv range = strv_cut(rest, ',');
+
+	*type = strv_trim(strv_cut(&range, ';'));
+	while (range.n > 0) {
+		struct strv value = strv_cut(&range, ';');
+		struct strv name = strv_trim(strv_cut(&value, '='));
+
+		if (strv_eq_nocase(name, STRV("q")) &&
+		    is_zero(strv_trim(value)))
+			return false;
+	}
+	return true;
+}
+
+bool html_is_wanted(struct strv accept)
+{
+	bool html = false, json = false;
+
+	while (accept.n > 0) {
+		struct strv type;
+
+		if (!range_take(&accept, &type))
+			continue;
+		html = html || strv_eq_nocase(type, STRV("text/html"));
+		json = json || strv_eq_nocase(type, STRV("application/json")) ||
+		       strv_eq_nocase(type, STRV("application/problem+json"));
+	}
+	return html && !json;
+}
+
+static void page_begin(struct strbuf *page, const char *title, int refresh_s)
 {
 	strbuf_puts(page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
 			  "<meta charset=\"utf-8\">\n"
 			  "<meta name=\"viewport\" "
-			  "content=\"width=device-width, initial-scale=1\">\n"
-			  "<title>");
+			  "content=\"width=device-width, initial-scale=1\">\n");
+	if (refresh_s > 0)
+		strbuf_printf(page,
+		    "<meta http-equiv=\"refresh\" content=\"%d\">\n",
+		    refresh_s);
+	strbuf_puts(page, "<title>");
 	html_escape(page, strv_c(title));
 	strbuf_puts(page, "</title>\n</head>\n<body>\n<main>\n<h1>");
 	html_escape(page, strv_c(title));
@@ -94,7 +140,7 @@ void html_problem(struct exchange *x, const struct problem *problem)
 	struct strbuf page;
 
 	strbuf_init(&page, bytes, sizeof(bytes));
-	page_begin(&page, kind->title);
+	page_begin(&page, kind->title, 0);
 	strbuf_puts(&page, "<p role=\"alert\">");
 	html_escape(&page,
 	    strv_c(problem->detail != NULL ? problem->detail : kind->detail));
@@ -115,9 +161,36 @@ void html_moved(struct exchange *x, const char *location)
 	struct strbuf page;
 
 	strbuf_init(&page, bytes, sizeof(bytes));
-	page_begin(&page, "Your order");
+	page_begin(&page, "Your order", 0);
 	strbuf_puts(&page, "<p>");
 	link_put(&page, location, "See your order");
+	strbuf_puts(&page, "</p>\n");
+	page_end(x, &page);
+}
+
+static const char *const order_words[ORDER_STATUS_COUNT] = {
+    [ORDER_SOLD] = "It is yours.",
+    [ORDER_VOID] = "It was given up.",
+    [ORDER_CANCELLED] = "It was cancelled.",
+};
+
+void html_order(struct exchange *x, const struct order *order,
+    const struct sale *sale, int refresh_s)
+{
+	char number[ORDER_TEXT_LEN + 1];
+	char bytes[PAGE_MAX];
+	struct strbuf page;
+
+	claim_format(&order->claim, number);
+	strbuf_init(&page, bytes, sizeof(bytes));
+	page_begin(&page, "Your order", refresh_s);
+	strbuf_printf(&page, "<p>Order %s: ", number);
+	html_escape(&page, strv_c(sale->title));
+	strbuf_puts(&page, "</p>\n<p role=\"status\">");
+	strbuf_puts(&page, refresh_s > 0
+			       ? "It is accepted, and not decided yet. This "
+				 "page looks again by itself."
+			       : order_words[order->status]);
 	strbuf_puts(&page, "</p>\n");
 	page_end(x, &page);
 }

@@ -14,6 +14,7 @@ libweb_a_SOURCES = \
 	%reldir%/key.c %reldir%/key.h \
 	%reldir%/orders.c \
 	%reldir%/origin.c %reldir%/origin.h \
+	%reldir%/pending.c %reldir%/pending.h \
 	%reldir%/problem.c %reldir%/problem.h \
 	%reldir%/purchase.c \
 	%reldir%/reply.c %reldir%/reply.h \

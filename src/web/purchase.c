@@ -84,11 +84,14 @@ static void purchase_run(struct exchange *x, const struct purchase *purchase)
 	if (result.verdict == VERDICT_TRY_AGAIN ||
 	    result.verdict == VERDICT_UNAVAILABLE)
 		x->outcome->err = result.err;
+	if (result.verdict == VERDICT_ACCEPTED && web->accepted != NULL)
+		web->accepted(web->ctx, &result.order);
 	verdict_send(x, purchase, &result);
 }
 
 void web_order_buy(struct exchange *x)
 {
+	const struct clock *clock = x->web->buyer->clock;
 	struct purchase purchase;
 	struct sale_entry entry;
 	struct payload payload;
@@ -98,6 +101,10 @@ void web_order_buy(struct exchange *x)
 	    !payload_read(x, &payload) || !key_read(x, &payload, &key))
 		return;
 	purchase.sale = entry.sale;
+	purchase.waiting =
+	    sale_entry_may_wait(&entry, clock->mono_ns(clock->ctx));
+	purchase.settling =
+	    clock->mono_ns(clock->ctx) < entry.closed_settles_ns;
 	purchase.customer = x->who;
 	purchase.key = key;
 	memcpy(purchase.payload_hash, payload.hash, PAYLOAD_HASH_BYTES);

@@ -58,3 +58,13 @@ int retry_opening_s(struct wall now, struct wall opens)
 		left_s = most_s;
 	return (int)left_s + jitter_s();
 }
+
+int retry_run_s(struct wall now, struct wall run)
+{
+	int64_t left_s;
+
+	if (run.us == 0)
+		return RETRY_OPENING_MAX_S - jitter_s();
+	left_s = (run.us - now.us + US_PER_S - 1) / US_PER_S;
+	return (int)(left_s > 0 ? left_s : 0) + retry_soon_s();
+}

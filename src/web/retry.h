@@ -19,4 +19,7 @@ int retry_soon_s(void);
  */
 int retry_opening_s(struct wall now, struct wall opens);
 
+/* Until a run begins, and a moment more; a minute when nobody knows (0). */
+int retry_run_s(struct wall now, struct wall run);
+
 #endif

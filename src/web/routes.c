@@ -6,12 +6,13 @@
 #include "web/handlers.h"
 
 static const struct route routes[] = {
-    {"GET", "/v1/sales", "sales", false, web_sales_list},
-    {"GET", "/v1/sales/{sale}", "sale", false, web_sale_show},
-    {"GET", "/v1/time", "time", false, web_time_show},
-    {"POST", "/v1/sales/{sale}/orders", "buy", true, web_order_buy},
-    {"GET", "/v1/orders/{order}", "order", true, web_order_show},
-    {"GET", "/v1/sales/{sale}/orders/mine", "mine", true, web_orders_mine},
+    {"GET", "/v1/sales", "sales", false, false, web_sales_list},
+    {"GET", "/v1/sales/{sale}", "sale", false, false, web_sale_show},
+    {"GET", "/v1/time", "time", false, false, web_time_show},
+    {"POST", "/v1/sales/{sale}/orders", "buy", true, false, web_order_buy},
+    {"GET", "/v1/orders/{order}", "order", true, true, web_order_show},
+    {"GET", "/v1/sales/{sale}/orders/mine", "mine", true, false,
+	web_orders_mine},
 };
 
 const char *route_word(size_t i)

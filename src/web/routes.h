@@ -15,6 +15,7 @@ struct route {
 	const char *pattern; /* a segment in braces takes any value */
 	const char *word; /* the stable name in logs and counters */
 	bool needs_identity;
+	bool has_page; /* for browsers; see html_is_wanted() */
 	void (*run)(struct exchange *x);
 };
 

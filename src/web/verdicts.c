@@ -5,6 +5,7 @@
 #include "web/verdicts.h"
 #include "base/bug.h"
 #include "web/html.h"
+#include "web/pending.h"
 #include "web/reply.h"
 #include "web/retry.h"
 #include "web/view.h"
@@ -13,7 +14,7 @@
 #define SAYS_WHEN    1u /* opens_at, and Retry-After until then */
 #define SAYS_RETURN  2u /* may_return */
 #define SAYS_ORDERS  4u /* orders */
-#define SAYS_PENDING 8u /* state "pending", Retry-After */
+#define SAYS_PENDING 8u /* state "pending", when it may be another */
 
 static const struct row {
 	struct problem_kind kind; /* of a success: status and code alone */
@@ -29,7 +30,7 @@ static const struct row {
 [VERDICT_REPLAYED] = {
 	{200, "replayed", NULL, NULL, 0}, 0, "Content-Location"},
 [VERDICT_ACCEPTED] = {
-	{202, "accepted", NULL, NULL, KIND_RETRY}, SAYS_PENDING, "Location"},
+	{202, "accepted", NULL, NULL, 0}, SAYS_PENDING, "Location"},
 [VERDICT_SOLD_OUT] = {
 	{409, "sold-out", "Sold out", "All units are taken.", 0},
 	SAYS_RETURN, NULL},
@@ -105,16 +106,20 @@ static void success_send(struct exchange *x, const struct purchase *purchase,
 	reply_header(x, x->html ? "Location" : row->location, path);
 	if (result->verdict == VERDICT_REPLAYED)
 		reply_header(x, "Idempotent-Replayed", "true");
-	if ((row->kind.flags & KIND_RETRY) != 0)
-		reply_header_int(x, "Retry-After", retry_soon_s());
-	if (x->html)
+	if (x->html) {
+		/* The page that it leads to knows when to look again; here a
+		 * browser would be told to wait before it goes there. */
 		html_moved(x, path);
-	else
+	} else if ((row->says & SAYS_PENDING) != 0) {
+		reply_header_int(x, "Retry-After",
+		    pending_retry_s(x, &purchase->sale, purchase->now));
+		reply_end_json(x, REPLY_JSON,
+		    pending_view(x, order, &purchase->sale, purchase->now));
+	} else {
 		reply_end_json(x, REPLY_JSON,
 		    view_order(order, &purchase->sale,
-			(row->says & SAYS_PENDING) != 0
-			    ? "pending"
-			    : order_status_name(order->status)));
+			order_status_name(order->status)));
+	}
 }
 
 /* ---- refusals ---- */

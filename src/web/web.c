@@ -9,6 +9,7 @@
 #include "base/failpoint.h"
 #include "web/body.h"
 #include "web/exchange.h"
+#include "web/html.h"
 #include "web/identity.h"
 #include "web/origin.h"
 #include "web/problem.h"
@@ -55,6 +56,8 @@ static bool step_route(struct exchange *x)
 	switch (route_find(x->request->method, &x->path, &x->hit)) {
 	case ROUTE_FOUND:
 		x->outcome->route = x->hit.route->word;
+		x->html = x->html || (x->hit.route->has_page &&
+					 html_is_wanted(x->request->accept));
 		return true;
 	case ROUTE_OTHER_METHOD:
 		x->outcome->route = x->hit.route->word;

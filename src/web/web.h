@@ -27,6 +27,7 @@ struct web_request {
 	struct strv origin; /* HTTP_ORIGIN */
 	struct strv host; /* HTTP_HOST */
 	struct strv sec_fetch_site;
+	struct strv accept; /* HTTP_ACCEPT */
 	struct strv body;
 	/* What the layer below found wrong with it; WEB_FLAW_NONE mostly. */
 	enum web_flaw {
@@ -42,6 +43,7 @@ struct web_conf {
 	const struct token_keys *keys; /* NULL: no bearer tokens */
 	int64_t request_deadline_ms;
 	const char *problem_base; /* "https://…/problems/", prefix of `type` */
+	int64_t sweep_interval_ms; /* 0: nobody knows when the next run is */
 };
 
 /* Everything a request may use.  All borrowed. */
@@ -61,6 +63,11 @@ struct web {
 	bool (*too_many)(void *ctx, const struct customer *who);
 	/* The shopper has hung up: asked right before the claim; may be NULL. */
 	bool (*peer_gone)(void *ctx);
+	/* A shopper is about to be told that this order is accepted (202); may
+	 * be NULL. */
+	void (*accepted)(void *ctx, const struct order *order);
+	/* May a crash of the gate take accepted orders with it?  NULL: no. */
+	bool (*may_lose)(void *ctx);
 	void *ctx;
 };
 

@@ -10,7 +10,7 @@
 
 /* What is neither a verdict's nor a problem's. */
 static const char *const other_codes[] = {
-    "unknown", "ok", "not-modified", "peer-gone", "internal"};
+    "unknown", "ok", "pending", "not-modified", "peer-gone", "internal"};
 
 const char *web_route_word(size_t i)
 {

@@ -8,16 +8,24 @@
  *	C1   never more sold than there is, each unit once and within the stock
  *	C2   nobody holds more than the limit, each slot once
  *	C3   every yes is a sold row of that customer, with that unit
- *	C4   a final no is true: no yes before, no order afterwards unless it was
+ *	C4   a final no is true: no yes before (and no 202 for an order that is
+ *	     sold), no order afterwards unless it was
  *	     asked for again; "limit reached" only by rows that are there
- *	C5   one key names one order
- *	C6   "sold out" only when everything is sold, and nothing after it
+ *	C5   one key names one order; another only where an accepted one is void or
+ *	     lost
+ *	C6   "sold out" only when everything is sold, or waits and is sold then, and
+ *	     nothing after it
  *	C7   when all is quiet every unit is free or sold, exactly one of them,
- *	     no claim is leased, and the gate's slots are the sold rows
+ *	     no claim is leased, no order waits, no settler holds one, and the
+ *	     gate's slots are the sold rows
  *	C8   no claim stays undecided longer than undecided_ms and the outages
  *	C9   nobody owns what nobody asked for
  *	C10  the counters of damage are 0 unless Redis lost something
- *	C11  who was told of an order can read it
+ *	C11  who was told of an order can read it: pending, then sold or "no such
+ *	     order", which is the last word until he asks for it again
+ *	C12  what was accepted (202) is sold, and not told to be pending after that;
+ *	     void or nowhere only by what Redis lost after it, and what is nowhere
+ *	     is counted (queue_lost)
  *
  * -f prints the figures as one JSON object.  -c demands that all is there, so
  * that each rule can be judged.  Exit 0: no violation, 1: some, 65: the files are

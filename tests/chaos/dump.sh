@@ -27,6 +27,18 @@ dump_gate() { # REDIS-SOCKET SALE-ID
 			local n, who = s[i]:match("^(%d+):(.*)$")
 			out[#out+1] = string.format("{\"slot\":%s,\"customer\":\"%s\",\"claim\":\"%s\"}", n, who, hex(s[i+1]))
 		end
+		for _, entry in ipairs(redis.call("XRANGE", t .. "queue", "-", "+")) do
+			local of = {}
+			for i = 1, #entry[2], 2 do of[entry[2][i]] = entry[2][i + 1] end
+			out[#out+1] = string.format("{\"waiting\":\"%s\",\"unit\":%d,\"entry\":\"%s\"}",
+				hex(of.claim or ""), tonumber(of.unit) or 0, entry[1])
+		end
+		local there, groups = pcall(redis.call, "XINFO", "GROUPS", t .. "queue")
+		for _, group in ipairs(there and groups or {}) do
+			for _, row in ipairs(redis.call("XPENDING", t .. "queue", group[2], "-", "+", 1000000)) do
+				out[#out+1] = string.format("{\"held\":\"%s\",\"by\":\"%s\"}", row[1], row[2])
+			end
+		end
 		out[#out+1] = "{\"gate_end\":" .. (#out - 1) .. "}"
 		return out' 0 "$2"
 }
@@ -49,6 +61,7 @@ dump_counters() { # METRICS...
 	cat "$@" | tr -d '\r' | awk '
 		/^flashgate_purchase_events_total.event="(out-of-bounds|healed)"/ ||
 		/^flashgate_leaks_found_total / ||
+		/^flashgate_queue_lost_total / ||
 		/^flashgate_rebuilds_total/ && !/"half-made"/ {
 			name = $1
 			sub(/_total/, "", name)

@@ -24,7 +24,7 @@
  *	stats                         counts, as one JSON object
  *	quit
  *
- * MATCH is - (any), @insert (MySQL: the execute of the order's insert), or a
+ * MATCH is - (any), @insert (MySQL: the execute of an order's insert), or a
  * text that the request contains.  FIRST and COUNT count matching requests from
  * the command on.  A command replaces the one of its kind and leaves the others
  * as they are; pass ends all.  What is held when pass comes stays held.

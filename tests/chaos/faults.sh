@@ -8,14 +8,21 @@
 
 redis_up() { # DIR
 	if [ "$persist" = yes ]; then
-		redis_start "$1" --appendonly yes --appendfsync everysec
+		redis_start "$1" --appendonly yes --appendfsync $fsync
 	else
 		redis_start "$1"
 	fi
 }
 gate_known() {
 	"$FLASHGATECTL" -y "$CONF" --json sale show "$slug" |
-	    jq -e '.gate.epoch == .epoch and .state == "open"'
+	    jq -e '.gate.epoch == .epoch and .state == "open"' && gate_of_this_run
+}
+# A copy that has come back looks whole, until the keeper sees that it is one.
+gate_of_this_run() {
+	run_sale=$(root_sql "$MYSQL_DB" -e "SELECT id FROM sales WHERE slug='$slug'")
+	run_made=$(rcli HGET "{fg:$run_sale}:meta" run_id)
+	run_here=$(rcli INFO server | tr -d '\r' | sed -n 's/^run_id://p')
+	[ -z "$run_made" ] || [ -z "$run_here" ] || [ "$run_made" = "$run_here" ]
 }
 # Redis lost something.  The keeper has HEAL_WAIT seconds to see and mend it;
 # then the operator's hand does, and that is counted.
@@ -28,6 +35,11 @@ gate_back() {
 loses() { # KIND: from here on Redis may have lost something
 	echo "$1" >>"$dir/lost"
 	after="gate_back $1"
+	case $persist-$fsync-$1 in
+	# What it has answered it has stored.
+	yes-always-redis-kill | yes-always-redis-readonly) ;;
+	*) forgets=yes ;;
+	esac
 }
 
 # ---- processes ------------------------------------------------------------------------
@@ -51,6 +63,29 @@ f_child_stop() { # KIND NAME
 }
 f_worker_kill() {
 	f_child_kill worker
+}
+f_settler_kill() {
+	f_child_kill settler
+}
+f_settlers_kill() {
+	# shellcheck disable=SC2046
+	kill -KILL $(children settler)
+}
+# Longer than settler.idle: another takes over what it holds.
+f_settler_stop() {
+	f_child_stop settler-stop settler
+}
+# It ends by itself when nothing waits: it must have been there to be killed.
+f_sweep_dies() {
+	for sweep_try in 1 2 3 4 5; do
+		"$FLASHGATECTL" -y "$CONF" sweep "$slug" &
+		sweeper=$!
+		hold 5 40
+		kill -KILL $sweeper 2>/dev/null
+		wait $sweeper
+		[ $? != 137 ] || return 0
+	done
+	return 1
 }
 f_workers_kill() {
 	# shellcheck disable=SC2046
@@ -195,8 +230,9 @@ f_redis_pause() {
 f_redis_kill_clients() {
 	[ "$(rcli CLIENT KILL TYPE normal)" -gt 0 ]
 }
-# It forgets a sale that is long confirmed, and goes on as if nothing had been:
-# nothing about it says that it is to be made anew.  The unit is the next to go.
+# It forgets a sale that is long confirmed (a settler has told it so), and goes on
+# as if nothing had been: nothing about it says that it is to be made anew.  The
+# unit is the next to go.
 f_gate_forgets() {
 	forget_id=$(root_sql "$MYSQL_DB" -e "SELECT id FROM sales WHERE slug='$slug'")
 	forget_row=$(root_sql "$MYSQL_DB" -e "SELECT LOWER(HEX(claim)), unit_no
@@ -211,7 +247,8 @@ f_gate_forgets() {
 		s = redis.call("HGETALL", t .. "slot")
 		for i = 1, #s, 2 do
 			local hex = s[i + 1]:gsub(".", function(c) return string.format("%02x", c:byte()) end)
-			if hex == ARGV[2] and not redis.call("ZSCORE", t .. "lease", s[i + 1]) then
+			if hex == ARGV[2] and not redis.call("ZSCORE", t .. "lease", s[i + 1])
+			    and redis.call("HEXISTS", t .. "rec", s[i + 1]) == 0 then
 				redis.call("HDEL", t .. "slot", s[i])
 				redis.call("LPUSH", t .. "free", ARGV[3])
 				return 1
@@ -226,9 +263,21 @@ unit_taken() { # SALE UNIT
 	unit_key="{fg:$1}:$(rcli HGET "{fg:$1}:meta" epoch):free"
 	[ -z "$(rcli LPOS "$unit_key" "$2")" ]
 }
+# Whom it has forgotten it knows again: an order that was accepted for his unit, or
+# in his place, has met his row.
+owner_known() {
+	[ "$(rcli EVAL '
+		local tag = "{fg:" .. ARGV[1] .. "}:"
+		local e = redis.call("HGET", tag .. "meta", "epoch")
+		for _, c in ipairs(e and redis.call("HVALS", tag .. e .. ":slot") or {}) do
+			local hex = c:gsub(".", function(b) return string.format("%02x", b:byte()) end)
+			if hex == ARGV[2] then return 1 end
+		end
+		return 0' 0 "$forget_id" "${forget_row%%	*}")" = 1 ]
+}
 gate_reminded() {
-	within "$HEAL_WAIT" unit_taken "$forget_id" "${forget_row##*	}" ||
-		echo gate-forgets >>"$dir/mended"
+	within "$HEAL_WAIT" unit_taken "$forget_id" "${forget_row##*	}" &&
+		within "$HEAL_WAIT" owner_known || echo gate-forgets >>"$dir/mended"
 	gate_back gate-forgets
 }
 
@@ -250,20 +299,23 @@ f_mysql_readonly() {
 	hold 300 1000
 	root_sql -e 'SET GLOBAL read_only=0' || broken "mysql-readonly: not undone"
 }
-users_kill() {
+users_list() {
 	root_sql -e "SELECT CONCAT('KILL ', id, ';') FROM information_schema.processlist
-	    WHERE user LIKE 'flashgate%'" >"$dir/users"
-	[ -s "$dir/users" ] && root_sql --force <"$dir/users"
+	    WHERE user LIKE 'flashgate%'" >"$dir/users" && [ -s "$dir/users" ]
 }
 f_mysql_kill_clients() {
-	users_kill
+	users_list && root_sql --force <"$dir/users"
 }
+# In one session: there is no place for another while all are taken.
 f_mysql_connections() {
-	root_sql -e 'SET GLOBAL max_connections=10' || return 1
-	users_kill
-	hold 300 1000
-	within 20 root_sql -e 'SET GLOBAL max_connections=300' ||
-		broken "mysql-connections: not undone"
+	users_list || return 1
+	rnd 1000
+	{
+		echo 'SET GLOBAL max_connections=10;'
+		cat "$dir/users"
+		echo "DO SLEEP($(((R + 300) / 1000)).$(((R + 300) % 1000 / 100)));"
+		echo 'SET GLOBAL max_connections=300; SELECT @@max_connections;'
+	} | root_sql --force | grep -qx 300 || broken "mysql-connections: not undone"
 }
 # Every insert and every change of epoch waits for this row; voids do not.
 sale_lock() { # SECONDS
@@ -368,4 +420,16 @@ f_sale_pause() {
 	hold 200 800
 	within 20 "$FLASHGATECTL" -y "$CONF" sale resume "$slug" ||
 		broken "sale-pause: not undone"
+}
+# To another one than it is.
+f_mode_switch() {
+	rnd 2
+	case $mode in
+	direct) set -- queue sweep ;;
+	queue) set -- sweep direct ;;
+	*) set -- direct queue ;;
+	esac
+	shift "$R"
+	within 5 "$FLASHGATECTL" -y "$CONF" sale mode "$slug" "$1" --no-wait || return 1
+	mode=$1
 }

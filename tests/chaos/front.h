@@ -37,7 +37,7 @@ bool address_parse(
 
 /*
  * Which requests a trick is for: any ("-"), those that contain a text, or with
- * "@insert" the executes of a MySQL statement that was prepared with a text
+ * "@insert" the executes of MySQL statements that were prepared with a text
  * beginning "INSERT INTO orders".
  */
 struct match {

@@ -11,7 +11,11 @@
  *	                a row of the ledger; "key" where there is no claim_key
  *	{"free":12}   {"lease":"ORDER","unit":3}   {"slot":1,"customer":..,
  *	"claim":"ORDER"}   {"gate_epoch":3}        the gate, when all was quiet
+ *	{"waiting":"ORDER","unit":4,"entry":"5-0"}   an accepted order that has not
+ *	                been settled   {"held":"5-0","by":..}   and who was given it
  *	{"fault":"redis-kill","begin":..,"end":..}   seconds since 1970
+ *	{"loss":"redis-flushall","begin":..,"end":..}   Redis lost something that it
+ *	                had stored, until the gate was whole again
  *	{"counter":"leaks_found","value":0}   {"undecided_ms":13000}
  *	{"rows":40}      as the ledger itself counts them, after all else was read
  *	{"attempts":99}  as who asked counts them; these add up
@@ -73,7 +77,11 @@ struct slot {
 	uint32_t slot, customer, order;
 };
 
-struct fault {
+struct waiting {
+	uint32_t order, unit;
+};
+
+struct fault { /* or a loss */
 	uint32_t kind; /* of hist.kinds */
 	double begin, end;
 };
@@ -113,7 +121,10 @@ struct hist {
 	LIST(uint32_t) free;
 	LIST(uint32_t) lease; /* orders */
 	LIST(struct slot) slot;
+	LIST(struct waiting) waiting;
+	LIST(uint32_t) held; /* who holds it, of hist.customers */
 	LIST(struct fault) fault;
+	LIST(struct fault) loss;
 	LIST(struct counter) counter;
 };
 
@@ -135,7 +146,7 @@ void hist_free(struct hist *hist);
 
 /* ---- the rules ---- */
 
-#define RULES 12 /* C1 .. C11, by number */
+#define RULES 13 /* C1 .. C12, by number */
 
 struct verdicts {
 	uint64_t violations[RULES];
@@ -143,6 +154,12 @@ struct verdicts {
 	unsigned shown; /* of each rule, on standard output */
 };
 void hist_judge(const struct hist *hist, struct verdicts *verdicts);
+
+/* Orders that a 202 named: how many, and what became of them. */
+struct accepted_count {
+	uint64_t told, sold, voided, nowhere;
+};
+struct accepted_count hist_accepted(const struct hist *hist);
 
 /* Counts and recovery times, as one JSON object. */
 void hist_figures(const struct hist *hist, const struct verdicts *verdicts);

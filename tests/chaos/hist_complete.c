@@ -25,16 +25,16 @@ static bool anybody_bought(const struct hist *hist)
 {
 	for (size_t i = 0; i < hist->attempt.n; i++)
 		if (!hist->attempt.at[i].get &&
-		    (hist->attempt.at[i].status == 200 ||
-			hist->attempt.at[i].status == 201))
+		    hist->attempt.at[i].status >= 200 &&
+		    hist->attempt.at[i].status <= 202)
 			return true;
 	return false;
 }
 
 bool hist_complete(const struct hist *hist, struct err *err)
 {
-	static const char *const counters[] = {
-	    "leaks_found", "healed", "out-of-bounds", "redis_lost"};
+	static const char *const counters[] = {"leaks_found", "healed",
+	    "out-of-bounds", "queue_lost", "redis_lost"};
 
 	if (!hist->have_claim_key)
 		return lacks(err, "the sale has no claim_key (C5, C9)");

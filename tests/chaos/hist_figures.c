@@ -22,6 +22,12 @@ static bool is_yes(const struct attempt *a)
 	return a->status == 200 || a->status == 201;
 }
 
+/* Somebody bought: in modes queue and sweep he hears no more at first. */
+static bool is_purchase(const struct attempt *a)
+{
+	return !a->get && (is_yes(a) || a->status == 202);
+}
+
 /* Not answered, or not by a yes or a no: it must be asked again. */
 static bool is_doubt(const struct hist *hist, const struct attempt *a)
 {
@@ -120,7 +126,7 @@ static size_t yeses(const struct hist *hist, struct yes *yes)
 	for (size_t i = 0; i < hist->attempt.n; i++) {
 		const struct attempt *a = &hist->attempt.at[i];
 
-		if (!a->get && is_yes(a))
+		if (is_purchase(a))
 			yes[n++] = (struct yes){
 			    a->start_wall, a->start_wall + (a->end - a->start)};
 	}
@@ -131,7 +137,7 @@ static size_t yeses(const struct hist *hist, struct yes *yes)
 	return n;
 }
 
-/* Milliseconds from the end of each fault to the first yes to a purchase that
+/* Milliseconds from the end of each fault to the first 2xx to a purchase that
  * was asked for after it; -1 where there was none any more. */
 static json_t *recoveries(const struct hist *hist)
 {
@@ -164,6 +170,15 @@ static json_t *recoveries(const struct hist *hist)
 	return list;
 }
 
+static json_t *accepted(const struct hist *hist)
+{
+	struct accepted_count count = hist_accepted(hist);
+
+	return json_pack("{s:I, s:I, s:I, s:I}", "told", (json_int_t)count.told,
+	    "sold", (json_int_t)count.sold, "void", (json_int_t)count.voided,
+	    "nowhere", (json_int_t)count.nowhere);
+}
+
 void hist_figures(const struct hist *hist, const struct verdicts *verdicts)
 {
 	json_t *rules = json_object(), *judged = json_object(), *o;
@@ -183,12 +198,14 @@ void hist_figures(const struct hist *hist, const struct verdicts *verdicts)
 	}
 	for (size_t i = 0; i < hist->row.n; i++)
 		sold += hist->row.at[i].status == ROW_SOLD;
-	o = json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:I, s:o, s:o}",
+	o = json_pack("{s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:I, s:o, "
+		      "s:o}",
 	    "attempts", (json_int_t)hist->attempt.n, "keys",
 	    (json_int_t)hist->keys.n, "stock", (json_int_t)hist->stock, "sold",
 	    sold, "share_503", share_503, "answers", said, "doubts",
-	    doubts(hist), "faults", recoveries(hist), "violations", violations,
-	    "rules", rules, "judged", judged);
+	    doubts(hist), "accepted", accepted(hist), "faults",
+	    recoveries(hist), "violations", violations, "rules", rules,
+	    "judged", judged);
 	if (o == NULL || json_dumpf(o, stdout, JSON_COMPACT) != 0)
 		abort();
 	putchar('\n');

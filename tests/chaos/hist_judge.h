@@ -30,9 +30,11 @@ static inline void judged(struct judge *judge, int rule, size_t n)
 void convict(struct judge *judge, int rule, const char *format, ...)
     ATTR_PRINTF(3, 4);
 
-/* C3, C4, C5: what shoppers were told; C11: reading one's own order. */
+/* C3, C4, C5: what shoppers were told; C11: reading one's own order; C12, and its
+ * part of C4: what became of what was accepted. */
 void judge_keys(struct judge *judge);
 void judge_readings(struct judge *judge);
+void judge_accepted(struct judge *judge);
 
 static inline const char *order_text(const struct hist *hist, uint32_t order)
 {
@@ -57,6 +59,19 @@ static inline bool told_yes(const struct attempt *a)
 	return !a->get && (a->status == 200 || a->status == 201);
 }
 
+static inline bool told_pending(const struct attempt *a)
+{
+	return a->status == 202;
+}
+
+/* Nothing of it is left: whoever asks for it anew may be given another. */
+static inline bool is_gone(const struct hist *hist, uint32_t order)
+{
+	const struct row *row = row_of(hist, order);
+
+	return row == NULL || row->status == ROW_VOID;
+}
+
 static inline bool code_is(
     const struct hist *hist, const struct attempt *a, const char *code)
 {
@@ -67,6 +82,15 @@ static inline bool code_is(
 static inline double wall_end(const struct attempt *a)
 {
 	return a->start_wall + (a->end - a->start);
+}
+
+/* Did Redis lose, at or after a time, what it had stored? */
+static inline bool lost_since(const struct hist *hist, double when)
+{
+	for (size_t i = 0; i < hist->loss.n; i++)
+		if (hist->loss.at[i].end >= when)
+			return true;
+	return false;
 }
 
 #endif

@@ -256,15 +256,49 @@ static bool take_counter(struct hist *hist, const json_t *line)
 	    sizeof(counter->name));
 }
 
+static bool fault_of(struct hist *hist, const json_t *line, const char *name,
+    struct fault *fault)
+{
+	fault->kind = names_put(&hist->kinds, text_of(line, name));
+	return time_of(line, "begin", &fault->begin) &&
+	       time_of(line, "end", &fault->end);
+}
+
 static bool take_fault(struct hist *hist, const json_t *line)
 {
-	struct fault fault = {
-	    .kind = names_put(&hist->kinds, text_of(line, "fault"))};
+	struct fault fault;
 
-	if (!time_of(line, "begin", &fault.begin) ||
-	    !time_of(line, "end", &fault.end))
+	if (!fault_of(hist, line, "fault", &fault))
 		return false;
 	*LIST_ADD(&hist->fault) = fault;
+	return true;
+}
+
+static bool take_loss(struct hist *hist, const json_t *line)
+{
+	struct fault loss;
+
+	if (!fault_of(hist, line, "loss", &loss))
+		return false;
+	*LIST_ADD(&hist->loss) = loss;
+	return true;
+}
+
+static bool take_waiting(struct hist *hist, const json_t *line)
+{
+	*LIST_ADD(&hist->waiting) =
+	    (struct waiting){.order = order_of(hist, line, "waiting"),
+		.unit = count_of(line, "unit")};
+	return true;
+}
+
+static bool take_held(struct hist *hist, const json_t *line)
+{
+	const char *by = text_of(line, "by");
+
+	if (by == NULL)
+		return false;
+	*LIST_ADD(&hist->held) = names_put(&hist->customers, by);
 	return true;
 }
 
@@ -302,6 +336,8 @@ static bool take(struct hist *hist, const json_t *line)
 		return take_sale(hist, line);
 	if (text_of(line, "fault") != NULL)
 		return take_fault(hist, line);
+	if (text_of(line, "loss") != NULL)
+		return take_loss(hist, line);
 	if (text_of(line, "counter") != NULL)
 		return take_counter(hist, line);
 	if (has(line, "undecided_ms")) {
@@ -316,6 +352,10 @@ static bool take(struct hist *hist, const json_t *line)
 		return take_gate(hist, line);
 	if (has(line, "free"))
 		*LIST_ADD(&hist->free) = count_of(line, "free");
+	else if (has(line, "waiting"))
+		return take_waiting(hist, line);
+	else if (has(line, "held"))
+		return take_held(hist, line);
 	else if (has(line, "lease"))
 		*LIST_ADD(&hist->lease) = order_of(hist, line, "lease");
 	else if (has(line, "slot"))
@@ -372,8 +412,9 @@ static int by_key_and_start(const void *pa, const void *pb)
 
 static void keys_index(struct hist *hist)
 {
-	qsort(hist->attempt.at, hist->attempt.n, sizeof(*hist->attempt.at),
-	    by_key_and_start);
+	if (hist->attempt.n > 0)
+		qsort(hist->attempt.at, hist->attempt.n,
+		    sizeof(*hist->attempt.at), by_key_and_start);
 	for (size_t i = 0; i < hist->attempt.n; i++) {
 		struct key *key = &hist->key.at[hist->attempt.at[i].key];
 
@@ -420,7 +461,8 @@ static bool counts_agree(const struct hist *hist, struct err *err)
 	    {"attempts", hist->have_attempts, hist->attempts_told,
 		hist->attempt.n},
 	    {"lines of the gate", hist->have_gate_end, hist->gate_told,
-		hist->free.n + hist->lease.n + hist->slot.n},
+		hist->free.n + hist->lease.n + hist->slot.n + hist->waiting.n +
+		    hist->held.n},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
@@ -469,6 +511,9 @@ void hist_free(struct hist *hist)
 	free(hist->free.at);
 	free(hist->lease.at);
 	free(hist->slot.at);
+	free(hist->waiting.at);
+	free(hist->held.at);
 	free(hist->fault.at);
+	free(hist->loss.at);
 	free(hist->counter.at);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * C1 to C11.  Everything in a history is a row that is written once under
+ * C1 to C12.  Everything in a history is a row that is written once under
  * unique keys, so each anomaly is a matter of sets, counts and a few orders in
  * time: no rule looks at more than one key's attempts, or sorts.
  */
@@ -74,23 +74,46 @@ static void judge_ledger(struct judge *judge)
 
 /* ---- C6: "sold out" and the count ---- */
 
-static void judge_sold_out(struct judge *judge)
+/* When what waits counts as sold, and Redis loses it, its unit comes back.  In a
+ * history without a 202 nothing ever waited. */
+static double units_back_until(const struct hist *hist)
+{
+	bool waited = false;
+	double until = -1;
+
+	for (size_t i = 0; i < hist->attempt.n && !waited; i++)
+		waited = told_pending(&hist->attempt.at[i]);
+	for (size_t i = 0; i < hist->loss.n && waited; i++)
+		if (hist->loss.at[i].end > until)
+			until = hist->loss.at[i].end;
+	return until;
+}
+
+static const struct attempt *sold_out_first(struct judge *judge)
 {
 	const struct hist *hist = judge->hist;
 	const struct attempt *said = NULL;
+	double from = units_back_until(hist);
 
-	if (hist->stock_changed)
-		return;
 	for (size_t i = 0; i < hist->attempt.n; i++) {
 		const struct attempt *a = &hist->attempt.at[i];
 
-		if (!a->get && a->status == 409 &&
+		if (!a->get && a->status == 409 && a->start_wall > from &&
 		    code_is(hist, a, "sold-out")) {
 			judged(judge, 6, 1);
 			if (said == NULL || a->end < said->end)
 				said = a;
 		}
 	}
+	return said;
+}
+
+static void judge_sold_out(struct judge *judge)
+{
+	const struct hist *hist = judge->hist;
+	const struct attempt *said =
+	    hist->stock_changed ? NULL : sold_out_first(judge);
+
 	if (said == NULL)
 		return;
 	if (judge->nsold < hist->stock)
@@ -111,7 +134,7 @@ static void judge_sold_out(struct judge *judge)
 		const struct key *key = &hist->key.at[a->key];
 
 		/* Who had asked before may have been sold to before. */
-		if (told_yes(a) &&
+		if (!a->get && (told_yes(a) || told_pending(a)) &&
 		    hist->attempt.at[key->first].start > said->end)
 			convict(judge, 6,
 			    "%s first asked after \"sold out\", "
@@ -141,6 +164,17 @@ static void judge_units(struct judge *judge)
 		else if (judge->unit_sold[unit])
 			convict(judge, 7, "unit %u is free, and sold", unit);
 	}
+	for (size_t i = 0; i < hist->waiting.n; i++) {
+		uint32_t unit = hist->waiting.at[i].unit;
+
+		convict(judge, 7, "order %s still waits when all is quiet",
+		    order_text(hist, hist->waiting.at[i].order));
+		if (unit >= 1 && unit <= hist->stock && freely[unit]++)
+			convict(judge, 7, "unit %u waits, and is free", unit);
+	}
+	for (size_t i = 0; i < hist->held.n; i++)
+		convict(judge, 7, "%s holds an entry when all is quiet",
+		    customer_text(hist, hist->held.at[i]));
 	for (uint32_t unit = 1; unit <= hist->stock; unit++)
 		if (freely[unit] == 0 && !judge->unit_sold[unit])
 			convict(judge, 7, "unit %u has no home", unit);
@@ -333,6 +367,7 @@ void hist_judge(const struct hist *hist, struct verdicts *verdicts)
 	}
 	judge_counters(&judge);
 	judge_readings(&judge);
+	judge_accepted(&judge);
 	free(judge.sold_of_key);
 	free(judge.sold_of_customer);
 	free(judge.unit_sold);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* C3, C4, C5, C11: what shoppers were told, held against the ledger. */
+/* C3, C4, C5: what shoppers were told, held against the ledger. */
 #include "config.h"
 
 #include "chaos/hist_judge.h"
@@ -44,8 +44,6 @@ static bool may_be_told(const struct hist *hist, const struct attempt *a)
 	return a->get || a->status == 0 || a->status == 200 ||
 	       a->status == 201 || a->status == 202 || a->status >= 500;
 }
-
-/* ---- C3, C4, C5, C11: what shoppers were told ---- */
 
 static void judge_yes(struct judge *judge, const struct attempt *a)
 {
@@ -120,12 +118,37 @@ static void judge_no(struct judge *judge, const struct by_customer *by,
 		convict(judge, 4, "%s was told %s, and holds less", who, code);
 }
 
+/* What a key names, after one more answer.  An accepted order may be void or
+ * lost: then another takes its place. */
+static const struct attempt *judge_name(struct judge *judge,
+    const struct key *key, const struct attempt *named, const struct attempt *a)
+{
+	const struct hist *hist = judge->hist;
+	const struct row *row = row_of(hist, a->order);
+
+	if (told_pending(a) && row != NULL && row->key != NONE &&
+	    row->key != a->key)
+		convict(judge, 5, "%s was told of order %s of another key",
+		    customer_text(hist, key->customer),
+		    order_text(hist, a->order));
+	if (named == NULL || named->order == a->order ||
+	    (row != NULL && row->status == ROW_CANCELLED))
+		return told_pending(a) && named != NULL ? named : a;
+	if (told_pending(a) && is_gone(hist, a->order))
+		return named;
+	if (!told_pending(named) || !is_gone(hist, named->order))
+		convict(judge, 5, "a key of %s names %s and %s",
+		    customer_text(hist, key->customer),
+		    order_text(hist, named->order), order_text(hist, a->order));
+	return a;
+}
+
 static void judge_key(
     struct judge *judge, const struct by_customer *by, uint32_t k)
 {
 	const struct hist *hist = judge->hist;
 	const struct key *key = &hist->key.at[k];
-	uint32_t named = NONE;
+	const struct attempt *named = NULL;
 	double first_yes_end = 1e300;
 
 	for (uint32_t i = key->first; i < key->first + key->n; i++) {
@@ -134,16 +157,12 @@ static void judge_key(
 		    row_of(hist, a->order) != NULL &&
 		    row_of(hist, a->order)->status == ROW_CANCELLED;
 
-		if (!told_yes(a))
+		if (a->get || (!told_yes(a) && !told_pending(a)))
 			continue;
-		judge_yes(judge, a);
-		if (named != NONE && a->order != named && !cancelled)
-			convict(judge, 5, "a key of %s names %s and %s",
-			    customer_text(hist, key->customer),
-			    order_text(hist, named),
-			    order_text(hist, a->order));
-		named = a->order;
-		if (a->end < first_yes_end && !cancelled)
+		if (told_yes(a))
+			judge_yes(judge, a);
+		named = judge_name(judge, key, named, a);
+		if (told_yes(a) && a->end < first_yes_end && !cancelled)
 			first_yes_end = a->end;
 	}
 	for (uint32_t i = key->first; i < key->first + key->n; i++) {
@@ -204,41 +223,4 @@ void judge_keys(struct judge *judge)
 		judge_key(judge, &by, k);
 	free(by.rows);
 	free(by.from);
-}
-
-void judge_readings(struct judge *judge)
-{
-	const struct hist *hist = judge->hist;
-	double *yes = calloc(hist->orders.n + 1, sizeof(*yes));
-
-	if (yes == NULL)
-		abort();
-	for (uint32_t i = 0; i < hist->orders.n; i++)
-		yes[i] = 1e300;
-	for (size_t i = 0; i < hist->attempt.n; i++) {
-		const struct attempt *a = &hist->attempt.at[i];
-
-		if (told_yes(a) && a->order != NONE && a->end < yes[a->order])
-			yes[a->order] = a->end;
-	}
-	for (size_t i = 0; i < hist->attempt.n; i++) {
-		const struct attempt *a = &hist->attempt.at[i];
-		const struct row *row = row_of(hist, a->order);
-
-		if (!a->get || a->order == NONE || yes[a->order] > a->start)
-			continue;
-		judged(judge, 11, 1);
-		if (a->status != 0 && a->status != 200 && a->status < 500)
-			convict(judge, 11,
-			    "order %s was told of, and then read "
-			    "as %d",
-			    order_text(hist, a->order), a->status);
-		else if (a->status == 200 && row != NULL &&
-			 row->unit != a->unit)
-			convict(judge, 11,
-			    "order %s was read with unit %u, it "
-			    "has %u",
-			    order_text(hist, a->order), a->unit, row->unit);
-	}
-	free(yes);
 }

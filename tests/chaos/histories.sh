@@ -61,7 +61,7 @@ complete 's/"gate_epoch":2/"gate_epoch":1/' "a gate of another epoch"
 complete '/undecided/d' "no bound for what is in doubt"
 complete '/claim_key/s/,"claim_key":"[0-9a-f]*"//' "no claim key"
 complete 's/"status":201/"status":503/' "a crowd that bought nothing"
-for counter in leaks_found healed out-of-bounds redis_lost; do
+for counter in leaks_found healed out-of-bounds queue_lost redis_lost; do
 	complete "/$counter/d" "no count of $counter"
 done
 # Without -c too: what was counted is held against what was read.

@@ -127,8 +127,20 @@ static void mysql_learn(
 		return;
 	link->prepare_asked = false;
 	/* An answer's first byte is 0 for OK. */
-	link->insert_known = packet.p[0] == 0;
-	memcpy(link->insert_id, packet.p + 1, MYSQL_ID_BYTES);
+	if (packet.p[0] == 0)
+		memcpy(link->insert_id[link->ninserts++ % LINK_INSERTS],
+		    packet.p + 1, MYSQL_ID_BYTES);
+}
+
+static bool mysql_is_insert(const struct link *link, struct strv packet)
+{
+	if (packet.n <= MYSQL_ID_BYTES || packet.p[0] != MYSQL_EXECUTE)
+		return false;
+	for (uint32_t i = 0; i < link->ninserts && i < LINK_INSERTS; i++)
+		if (memcmp(packet.p + 1, link->insert_id[i], MYSQL_ID_BYTES) ==
+		    0)
+			return true;
+	return false;
 }
 
 static bool mysql_inserts(const struct link *link, const struct piece *piece)
@@ -136,10 +148,8 @@ static bool mysql_inserts(const struct link *link, const struct piece *piece)
 	struct strv packet;
 	size_t at = 0;
 
-	while (
-	    link->insert_known && (packet = mysql_packet(piece, &at)).p != NULL)
-		if (packet.n > MYSQL_ID_BYTES && packet.p[0] == MYSQL_EXECUTE &&
-		    memcmp(packet.p + 1, link->insert_id, MYSQL_ID_BYTES) == 0)
+	while ((packet = mysql_packet(piece, &at)).p != NULL)
+		if (mysql_is_insert(link, packet))
 			return true;
 	return false;
 }

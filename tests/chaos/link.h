@@ -25,6 +25,8 @@ struct pipe {
 	bool deaf; /* the destination is gone: what comes is dropped */
 };
 
+#define LINK_INSERTS 8
+
 struct link {
 	struct link *next;
 	struct front *front;
@@ -35,10 +37,11 @@ struct link {
 	int64_t mute_until_ns; /* replies are dropped until then, then reset */
 	bool mute;
 	bool over;
-	/* MySQL: the insert's statement number, learned from its prepare. */
+	/* MySQL: the inserts' statement numbers, learned from their prepares: one
+	 * of each size of batch.  The latest ones. */
 	bool prepare_asked;
-	bool insert_known;
-	uint8_t insert_id[4];
+	uint32_t ninserts; /* learned so far */
+	uint8_t insert_id[LINK_INSERTS][4];
 };
 
 void watch_add(int epoll, int fd, struct watch *watch);

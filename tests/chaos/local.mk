@@ -19,7 +19,7 @@ check_PROGRAMS += %reldir%/check-history
 %canon_reldir%_check_history_SOURCES = %reldir%/check-history.c \
 	%reldir%/hist.h %reldir%/hist_read.c %reldir%/hist_complete.c \
 	%reldir%/hist_rules.c \
-	%reldir%/hist_told.c %reldir%/hist_judge.h \
+	%reldir%/hist_told.c %reldir%/hist_waits.c %reldir%/hist_judge.h \
 	%reldir%/hist_figures.c
 %canon_reldir%_check_history_LDADD = libsale.a libbase.a $(JANSSON_LIBS) \
 	$(CRYPTO_LIBS)
@@ -45,7 +45,7 @@ chaos_programs = tests/chaos/faultd tests/chaos/check-history \
 tests/chaos/flaky.log: flashgate flashgatectl $(libflaky)
 tests/chaos/chaos.log: flashgate flashgatectl flashgate-rush $(chaos_programs)
 
-# make check-chaos SEED=1 RUNS=20 MODE=direct BUILD=DIR FAULTS='redis-kill ..'
+# make check-chaos SEED=1 RUNS=20 MODE=direct|queue|sweep|mixed BUILD=DIR FAULTS='redis-kill ..'
 .PHONY: check-chaos
 check-chaos: all $(chaos_programs)
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' \

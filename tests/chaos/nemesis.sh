@@ -2,10 +2,13 @@
 # shellcheck shell=sh
 # The nemesis: everything that may go wrong with a stack, one function a fault:
 # sourced by tests/chaos/run.  Needs $dir (a stack that talks to its stores
-# through faultd), its env, $slug, $FAULTD, and in $sec the second Redis' folder.
+# through faultd), its env, $slug, $MODE, $mode, $FAULTD, and in $sec the second
+# Redis' folder.
 #
 #	nemesis_kinds             the names of all faults that can be made here
 #	nemesis_kinds_sparing     those of them that cost Redis nothing
+#	nemesis_kinds_storing     and those that cost it nothing that it had stored
+#	                          ($persist, $fsync)
 #	nemesis_play KIND         makes it, waits a moment, undoes it, logs it
 #	nemesis_quiet             waits for what is still under way
 #
@@ -18,6 +21,8 @@
 # held ..).  $dir/made has a line for each that was, $dir/missed for each that
 # was not, $dir/skipped, with the reason, for each that this run cannot have.
 # What could not be undone goes to $dir/broken: such a run shows nothing.
+# $dir/losses.ndjson has what cost Redis something that it had stored, from the
+# beginning to when the gate was whole again.
 
 rnd() { # N; a number below N in $R
 	seed=$(((seed * 1103515245 + 12345) & 0x7fffffff))
@@ -73,6 +78,9 @@ children() { # NAME
 	ps -o pid=,comm= --ppid "$(cat "$dir/flashgate.start.pid")" |
 	    awk -v name="fg:$1" '$2 == name { print $1 }'
 }
+aof_ready() {
+	rcli INFO persistence | grep -q 'aof_rewrite_in_progress:0'
+}
 child() { # NAME; one of them in $C
 	set -- $(children "$1")
 	[ $# -gt 0 ] || return 1
@@ -100,7 +108,14 @@ within_try() { # UNTIL SECONDS COMMAND...
 
 # ---- the table ------------------------------------------------------------------------------------
 
+# Of modes: who writes what was accepted dies or sleeps, and the mode changes.
+mode_kinds() {
+	[ "$MODE" = direct ] ||
+		echo settler-kill settlers-kill settler-stop sweep-dies
+	[ "$MODE" != mixed ] || echo mode-switch
+}
 nemesis_kinds_sparing() {
+	mode_kinds
 	cat <<-KINDS
 		worker-kill workers-kill worker-stop keeper-kill keeper-stop
 		monitor-kill master-kill reload rebuilder-dies
@@ -115,12 +130,13 @@ nemesis_kinds_sparing() {
 		sale-pause
 	KINDS
 }
-nemesis_kinds() {
+nemesis_kinds_storing() {
 	nemesis_kinds_sparing
-	cat <<-KINDS
-		redis-kill redis-flushall redis-cut-aof redis-older-copy redis-swap
-		redis-readonly gate-forgets
-	KINDS
+	echo redis-kill redis-readonly
+}
+nemesis_kinds() {
+	nemesis_kinds_storing
+	echo redis-flushall redis-cut-aof redis-older-copy redis-swap gate-forgets
 }
 
 # A function of its own, or that of the wires for one of them.
@@ -136,7 +152,7 @@ nemesis_call() { # KIND
 under_way=
 nemesis_play() { # KIND
 	play_begun=$(now)
-	unlogged=no skipped=no
+	unlogged=no skipped=no forgets=no
 	after=:
 	if nemesis_call "$1" >>"$dir/nemesis.out" 2>&1; then
 		echo "$1" >>"$dir/made"
@@ -145,6 +161,8 @@ nemesis_play() { # KIND
 		echo "$1" >>"$dir/missed"
 	fi
 	$after >>"$dir/nemesis.out" 2>&1
+	[ $forgets = no ] || printf '{"loss":"%s","begin":%s,"end":%s}\n' "$1" \
+	    "$play_begun" "$(now)" >>"$dir/losses.ndjson"
 }
 
 nothing_held() {
@@ -157,6 +175,7 @@ nemesis_quiet() {
 	for pid in $under_way; do
 		wait "$pid"
 	done
+	under_way=
 	for pid in $(ps -o pid=,stat= --ppid "$(cat "$dir/flashgate.start.pid")" |
 	    awk '$2 ~ /^T/ { print $1 }'); do
 		broken "process $pid of flashgate's is still stopped"

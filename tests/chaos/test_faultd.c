@@ -502,6 +502,39 @@ static void drain(int fd)
 	ck_assert_int_gt(read(fd, bytes, sizeof(bytes)), 0);
 }
 
+/* A settler has one for each size of its batches: 9 and 10.  Statement 8 is none. */
+START_TEST(test_knows_the_executes_of_all_inserts)
+{
+	static const char insert[] = "\x16INSERT INTO orders (claim) SELECT";
+	struct pair p;
+
+	start(false);
+	p = joined(0);
+	ck_assert_int_eq(tell("f swallow 2 1 @insert"), 0);
+	for (int i = 0; i < 2; i++) {
+		packet(p.client, insert, sizeof(insert) - 1);
+		drain(p.server);
+		packet(p.server, i == 0 ? "\0\11\0\0\0\0\0" : "\0\12\0\0\0\0\0",
+		    7);
+		drain(p.client);
+	}
+	packet(p.client, "\x17\11\0\0\0\0", 6);
+	drain(p.server);
+	packet(p.server, "\0", 1);
+	drain(p.client);
+	packet(p.client, "\x17\10\0\0\0\0", 6);
+	drain(p.server);
+	packet(p.server, "\0", 1);
+	drain(p.client);
+	packet(p.client, "\x17\12\0\0\0\0", 6);
+	drain(p.server);
+	packet(p.server, "\0", 1);
+	ck_assert_uint_eq(hears_end(p.client), 0);
+	part(p);
+	stop();
+}
+END_TEST
+
 /* Statement 9 is the insert, statement 8 is not. */
 START_TEST(test_knows_the_execute_of_the_insert)
 {
@@ -562,4 +595,5 @@ TESTS_MAIN("faultd", UNIT_TABLE("passes both ways", test_passes_both_ways, 2),
     UNIT_TABLE("releases what is held", test_releases_what_is_held, 2),
     UNIT("swaps the backend", test_swaps_the_backend),
     UNIT("@insert", test_knows_the_execute_of_the_insert),
+    UNIT("@insert of each size", test_knows_the_executes_of_all_inserts),
     UNIT("bad commands", test_refuses_commands_that_make_no_sense))

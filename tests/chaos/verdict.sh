@@ -7,6 +7,7 @@
 #	rush.json rush.code      what the crowd says of itself, and its exit
 #	net.json                 faultd's counts, a line a front
 #	made missed skipped      kinds of faults, a line each time
+#	losses.ndjson            when Redis lost what it had stored (also in left)
 #	lost mended              kinds that cost Redis data; those that the
 #	                         keeper did not mend within HEAL_WAIT
 #	broken                   what already went wrong with the run itself
@@ -18,6 +19,12 @@
 # "No violation" is what a run says in which nothing was looked at.  So each
 # thing that a run needs to mean anything is asked for.
 
+# Of what Redis has lost the crowd knows nothing, and whoever was accepted and then
+# hears "sold out" accuses us.  C4 and C5 say it of the same answers, and know.
+crowd_can_tell() {
+	[ "${MODE:-direct}" = direct ] || [ ! -s "$dir/losses.ndjson" ]
+}
+
 lines_of() { # FILE
 	wc -l <"$dir/$1" 2>/dev/null | tr -d ' '
 }
@@ -26,7 +33,7 @@ lines_of() { # FILE
 unbelievable() {
 	cat "$dir/broken" 2>/dev/null
 	for file in history.ndjson read.ndjson faults.ndjson left.ndjson rush.json \
-	    rush.code net.json made missed skipped lost mended metrics; do
+	    losses.ndjson rush.code net.json made missed skipped lost mended metrics; do
 		[ -f "$dir/$file" ] || echo "there is no $file"
 	done
 	[ "$checked" -le 1 ] ||
@@ -55,7 +62,7 @@ words_of() { # FILE; as a JSON list
 figures() {
 	grep '^{' "$dir/verdict" | tail -1 | jq -ec \
 	    --argjson seed "$first_seed" \
-	    --argjson rush "$(jq 'if .violation then [.violations | length, 1] | max else 0 end' "$dir/rush.json")" \
+	    --argjson rush "$(crowd_can_tell || { echo 0; exit; }; jq 'if .violation then [.violations | length, 1] | max else 0 end' "$dir/rush.json")" \
 	    --arg ambiguous "$(tr -d '\r' <"$dir/metrics" |
 	        sed -n 's/^flashgate_purchase_events_total{event="ambiguous"} //p')" \
 	    --argjson missed "$(words_of missed)" \
@@ -69,9 +76,13 @@ figures() {
 		     missed: $missed, skipped: $skipped, lost: $lost, mended: $mended}'
 }
 
-verdict() { # OUT
+check() {
 	"$checker" -c -f "$dir/left.ndjson" "$dir/faults.ndjson" \
-	    "$dir/history.ndjson" "$dir/read.ndjson" >"$dir/verdict" 2>&1
+	    "$dir/history.ndjson" "$dir/read.ndjson"
+}
+
+verdict() { # OUT
+	check >"$dir/verdict" 2>&1
 	checked=$?
 	figures >"$dir/figures" 2>"$dir/figures.err"
 	figured=$?
@@ -86,5 +97,6 @@ verdict() { # OUT
 	# A violation that was seen was seen.
 	[ "$checked" != 1 ] || return 1
 	[ ! -s "$dir/broken" ] || return 2
-	[ "$(jq .violations "$1")" = 0 ] && [ "$(cat "$dir/rush.code")" = 0 ]
+	[ "$(jq .violations "$1")" = 0 ] || return 1
+	! crowd_can_tell || [ "$(cat "$dir/rush.code")" = 0 ]
 }

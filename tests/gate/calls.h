@@ -13,12 +13,13 @@
 #include "base/clock.h"
 #include "gate/gate_priv.h"
 
-#define TAKEN "*4\r\n$5\r\nTAKEN\r\n:1\r\n:1\r\n:0\r\n"
-#define GAUGE \
-	"*9\r\n$2\r\nOK\r\n:1\r\n:9\r\n:1\r\n:8\r\n:1\r\n:0\r\n:0\r\n:0\r\n"
+#define TAKEN "*5\r\n$5\r\nTAKEN\r\n:1\r\n:1\r\n:0\r\n:0\r\n"
+#define GAUGE_REST                             \
+	":0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n" \
+	":0\r\n:0\r\n:0\r\n:0\r\n"
+#define GAUGE "*16\r\n$2\r\nOK\r\n:1\r\n:9\r\n:1\r\n:8\r\n:1\r\n" GAUGE_REST
 /* A gauge that no test expects: were it taken for an answer, it would show. */
-#define LATE \
-	"*9\r\n$2\r\nOK\r\n:1\r\n:9\r\n:1\r\n:77\r\n:77\r\n:0\r\n:0\r\n:0\r\n"
+#define LATE     "*16\r\n$2\r\nOK\r\n:1\r\n:9\r\n:1\r\n:77\r\n:77\r\n" GAUGE_REST
 
 #define LONG_MS  20000 /* for what must happen */
 #define SHORT_MS 150 /* for what must not */

@@ -51,7 +51,7 @@ START_TEST(test_rebuild)
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 1);
 	ck_assert_uint_eq(rig_gauge(&rig).free, 5);
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(2),
-		       &(struct gate_seeded){5, 2, 3, 3}, SOON, &err),
+		       &(struct gate_seeded){5, 2, 3, 3, 0, false}, SOON, &err),
 	    OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).free, 3);
 	ck_assert_int_eq(rig_claim(&rig, "ann", 12).answer, GATE_EPOCH);
@@ -75,7 +75,7 @@ START_TEST(test_what_was_lost_is_not_published)
 {
 	static const uint32_t units[] = {2, 3};
 	struct order owner = sold("ann", 10, 1);
-	struct gate_seeded seeded = {3, 1, 2, 1};
+	struct gate_seeded seeded = {3, 1, 2, 1, 0, false};
 	struct err err = ERR_INIT;
 	struct rig rig;
 
@@ -110,11 +110,11 @@ START_TEST(test_publish_goes_only_forward)
 
 	rig_open(&rig);
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10),
-		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
+		       &(struct gate_seeded){5, 2, 0, 0, 0, false}, SOON, &err),
 	    OUT_DONE);
 	/* Numbers, not text: 9 is before 10. */
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(9),
-		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
+		       &(struct gate_seeded){5, 2, 0, 0, 0, false}, SOON, &err),
 	    OUT_NOT_DONE);
 	ASSERT_SAYS("epoch 10 is in use");
 	ck_assert_uint_eq(rig_gauge(&rig).epoch, 10);
@@ -122,13 +122,13 @@ START_TEST(test_publish_goes_only_forward)
 	 * of it, and by which run of the server it was made, stands. */
 	rig_do(&rig, "HSET {fg:5}:meta dropped 3 run_id another");
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(10),
-		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
+		       &(struct gate_seeded){5, 2, 0, 0, 0, false}, SOON, &err),
 	    OUT_DONE);
 	ck_assert_uint_eq(rig_gauge(&rig).dropped, 3);
 	ck_assert(rig_gauge(&rig).restarted);
 	/* What somebody left in meta does not get into the next one. */
 	ASSERT_OUT(rig.port.publish(rig.port.ctx, epoch(11),
-		       &(struct gate_seeded){5, 2, 0, 0}, SOON, &err),
+		       &(struct gate_seeded){5, 2, 0, 0, 0, false}, SOON, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(rig_do(&rig, "HLEN {fg:5}:meta"), 5);
 	rig_close(&rig);

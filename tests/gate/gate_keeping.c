@@ -173,8 +173,9 @@ START_TEST(test_gauge_shows_what_was_noticed)
 	rig_release(&rig, "bob", 21, GATE_RELEASE_ELSEWHERE);
 	ck_assert_uint_eq(rig_gauge(&rig).forgot, 0);
 	rig_do(&rig, "LPUSH {fg:5}:2:free 6 x");
-	rig_do(&rig, "FCALL fg_claim_v1 5 {fg:5}:meta {fg:5}:2:free "
-		     "{fg:5}:2:lease {fg:5}:2:rec {fg:5}:2:slot 2 cid who");
+	rig_do(&rig, "FCALL fg_claim_v2 7 {fg:5}:meta {fg:5}:2:free "
+		     "{fg:5}:2:lease {fg:5}:2:rec {fg:5}:2:slot "
+		     "{fg:5}:2:queue {fg:5}:2:void 2 cid who");
 	ck_assert_uint_eq(rig_gauge(&rig).dropped, 2);
 	rig_close(&rig);
 }
@@ -202,8 +203,8 @@ END_TEST
 /* A key that is not what we made it: as good as lost. */
 START_TEST(test_gauge_of_a_key_of_another_type)
 {
-	static const char *const keys[] = {
-	    "meta", "1:free", "1:lease", "1:rec", "1:slot"};
+	static const char *const keys[] = {"meta", "1:free", "1:lease", "1:rec",
+	    "1:slot", "1:queue", "1:void"};
 	struct rig rig;
 
 	rig_open(&rig);
@@ -361,7 +362,7 @@ TESTS_MAIN("gate-keeping", UNIT("leases", test_leases_oldest_first),
     UNIT("lease-lost", test_lease_of_a_lost_record), UNIT("gauge", test_gauge),
     UNIT("gauge-noticed", test_gauge_shows_what_was_noticed),
     UNIT("gauge-run", test_gauge_shows_another_run),
-    UNIT_TABLE("gauge-type", test_gauge_of_a_key_of_another_type, 5),
+    UNIT_TABLE("gauge-type", test_gauge_of_a_key_of_another_type, 7),
     UNIT("relimit", test_relimit), UNIT("free-list", test_free_list),
     UNIT("lease-scan", test_lease_scan),
     UNIT("lease-scan-pages", test_lease_scan_pages))

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "rig.h"
+#include "queue_rig.h"
 
 /* ---- who may connect ----------------------------------------------------- */
 
@@ -103,7 +103,7 @@ START_TEST(test_library_comes_back_by_itself)
 	rig_open(&rig);
 	rig_sale(&rig, ref, 3, 1);
 	rig_do(&rig, "FUNCTION FLUSH");
-	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v1 0");
+	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v2 0");
 	ck_assert_int_eq(rig_claim(&rig, "ann", 10).unit, 1);
 	rig_do(&rig, "FUNCTION FLUSH");
 	/* This confirm is lost, which is the keeper's business; the gauge
@@ -132,7 +132,7 @@ START_TEST(test_load_is_idempotent)
 	/* A program of another version holds one of our names. */
 	rig_do(&rig, "FUNCTION FLUSH");
 	rig_do(&rig, "FUNCTION LOAD %s",
-	    "#!lua name=other\nredis.register_function('fg_claim_v1', "
+	    "#!lua name=other\nredis.register_function('fg_claim_v2', "
 	    "function() return 1 end)");
 	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_NOT_DONE);
 	ASSERT_SAYS("already exists");
@@ -146,7 +146,9 @@ END_TEST
 	"ACL SETUSER shop reset on >pw ~{fg:* -@all +ping +info +fcall "      \
 	"+hmget +hget +hset +hdel +hincrby +hlen +llen +lpop +rpush +lindex " \
 	"+lrange +lpos +lrem +zadd +zcard +zrange +zrangebyscore +zrem "      \
-	"+zscore +unlink +time"
+	"+zscore +unlink +time +sadd +scard +smismember +xadd +xlen +xrange " \
+	"+xreadgroup +xclaim +xpending +xack +xdel +xgroup|create "           \
+	"+xinfo|groups"
 
 START_TEST(test_smallest_rights)
 {
@@ -209,6 +211,48 @@ START_TEST(test_smallest_rights)
 }
 END_TEST
 
+/* The same for accepted orders.  "always" and "waitaof" need one right more each:
+ * +config|get, +waitaof (gate_durable.c). */
+START_TEST(test_smallest_rights_of_accepted_orders)
+{
+	struct gate_conf with = conf();
+	struct gate_ref next = {{5}, 2};
+	struct gate_entry entries[SETTLE_BATCH];
+	struct order orders[16];
+	enum gate_carried carried[1];
+	bool known;
+	char version[32] = "";
+	struct err err = ERR_INIT;
+	struct rig rig;
+
+	rig_open(&rig);
+	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
+	rig_do(&rig, SHOP_USER);
+	with.user = "shop";
+	with.password = "pw";
+	with.durability = GATE_DURABLE_ACCEPT_LOSS;
+	swap_gate(&rig, &with);
+	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
+	rig_sale(&rig, ref, 3, 1);
+	queue_accept(&rig, 3);
+	ck_assert_uint_eq(queue_pending(&rig, "c1", orders, &known), 1);
+	ASSERT_OUT(
+	    rig.port.carry(rig.port.ctx, next, orders, 1, SOON, carried, &err),
+	    OUT_DONE);
+	ck_assert_uint_eq(queue_take(&rig, "dead", entries), 3);
+	ck_assert_uint_eq(queue_take_idle(&rig, "heir", 0, entries), 3);
+	ck_assert_uint_eq(queue_take(&rig, "heir", entries), 3);
+	queue_settle(&rig, ref, &entries[0], 1, GATE_FATE_SOLD);
+	queue_settle(&rig, ref, &entries[1], 1, GATE_FATE_VOID);
+	queue_settle(&rig, ref, &entries[2], 1, GATE_FATE_TAKEN);
+	ck_assert_uint_eq(queue_scan_all(&rig, next, 64, entries, 64), 1);
+	queue_assert(&rig, 0, 0);
+	ASSERT_OUT(rig.port.discard(rig.port.ctx, next, SOON, &err), OUT_DONE);
+	rig_do(&rig, "ACL DELUSER shop");
+	rig_close(&rig);
+}
+END_TEST
+
 /* Rights are checked by Redis when a function is half done; so they are asked
  * for beforehand, and each one that lacks is named. */
 START_TEST(test_missing_rights_are_named)
@@ -223,12 +267,12 @@ START_TEST(test_missing_rights_are_named)
 	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
 	rig_sale(&rig, ref, 3, 1);
 	rig_do(&rig, SHOP_USER);
-	rig_do(&rig, "ACL SETUSER shop -zadd -unlink");
+	rig_do(&rig, "ACL SETUSER shop -zadd -unlink -xgroup|create");
 	with.user = "shop";
 	with.password = "pw";
 	swap_gate(&rig, &with);
 	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_NOT_DONE);
-	ASSERT_SAYS("ACL SETUSER shop +ZADD +UNLINK");
+	ASSERT_SAYS("ACL SETUSER shop +ZADD +UNLINK +XGROUP|CREATE");
 	/* Why: it stops in the middle, and cannot be called not done. */
 	ASSERT_OUT(rig_try(&rig, "ann", 10, &ticket, &err), OUT_UNKNOWN);
 	ASSERT_SAYS("can't run this command");
@@ -268,7 +312,7 @@ START_TEST(test_check)
 	ck_assert_msg(strncmp(version, "Redis ", 6) == 0 ||
 			  strncmp(version, "Valkey ", 7) == 0,
 	    "%s", version);
-	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v1 0");
+	rig_must_fail(&rig, "Function not found", "FCALL fg_leases_v2 0");
 	ASSERT_OUT(gate_load(rig.gate, SOON, &err), OUT_DONE);
 	ASSERT_OUT(gate_check(rig.gate, SOON, version, &err), OUT_DONE);
 	rig_do(&rig, "CONFIG SET maxmemory-policy allkeys-lru");
@@ -297,5 +341,6 @@ TESTS_MAIN("gate-rights", UNIT("password", test_password),
     UNIT("database", test_database), UNIT("clients", test_too_many_clients),
     UNIT("library", test_library_comes_back_by_itself),
     UNIT("load", test_load_is_idempotent), UNIT("rights", test_smallest_rights),
+    UNIT("rights-accepted", test_smallest_rights_of_accepted_orders),
     UNIT("rights-missing", test_missing_rights_are_named),
     UNIT("check", test_check))

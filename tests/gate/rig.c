@@ -36,7 +36,8 @@ struct gate *rig_gate(int64_t timeout_ms, int64_t lease_ms)
 	struct gate_conf conf = {.address = getenv("REDIS_SOCK"),
 	    .connect_timeout_ms = timeout_ms,
 	    .timeout_ms = timeout_ms,
-	    .lease_ms = lease_ms};
+	    .lease_ms = lease_ms,
+	    .durability = GATE_DURABLE_ACCEPT_LOSS};
 
 	return rig_gate_as(&conf);
 }
@@ -132,6 +133,15 @@ const char *rig_text(struct rig *rig, const char *fmt, ...)
 	return text;
 }
 
+long rig_changes(struct rig *rig)
+{
+	static const char name[] = "rdb_changes_since_last_save:";
+	const char *at = strstr(rig_text(rig, "INFO persistence"), name);
+
+	ck_assert_ptr_nonnull(at);
+	return strtol(at + sizeof(name) - 1, NULL, 10);
+}
+
 void rig_must_fail(struct rig *rig, const char *says, const char *fmt, ...)
 {
 	redisReply *reply;
@@ -161,9 +171,9 @@ void rig_sale(
 		    rig->port.seed(rig->port.ctx, of, unit, n, SOON, &err),
 		    OUT_DONE);
 	}
-	ASSERT_OUT(
-	    rig->port.publish(rig->port.ctx, of,
-		&(struct gate_seeded){units, limit, units, 0}, SOON, &err),
+	ASSERT_OUT(rig->port.publish(rig->port.ctx, of,
+		       &(struct gate_seeded){units, limit, units, 0, 0, false},
+		       SOON, &err),
 	    OUT_DONE);
 }
 

@@ -30,7 +30,7 @@ extern const struct gate_ref ref;
 /* An empty Redis (functions and users stay), a new gate. */
 void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
-/* Another gate on the same Redis. */
+/* Another gate on the same Redis; both accept orders whatever Redis keeps. */
 struct gate *rig_gate(int64_t timeout_ms, int64_t lease_ms);
 struct gate *rig_gate_as(const struct gate_conf *conf);
 /* The gate's connection and the administrator's, after a restart. */
@@ -42,6 +42,8 @@ pid_t rig_server_pid(void);
 long long rig_do(struct rig *rig, const char *fmt, ...);
 /* The same for a text; lives until the next call. */
 const char *rig_text(struct rig *rig, const char *fmt, ...);
+/* How often the server has changed anything. */
+long rig_changes(struct rig *rig);
 /* The error that it must give. */
 void rig_must_fail(struct rig *rig, const char *says, const char *fmt, ...);
 

@@ -122,6 +122,8 @@ START_TEST(test_keys)
 	ck_assert_str_eq(keys.name[2], "{fg:7}:3:lease");
 	ck_assert_str_eq(keys.name[3], "{fg:7}:3:rec");
 	ck_assert_str_eq(keys.name[4], "{fg:7}:3:slot");
+	ck_assert_str_eq(keys.name[5], "{fg:7}:3:queue");
+	ck_assert_str_eq(keys.name[6], "{fg:7}:3:void");
 	gate_keys_make(most, &keys);
 	ck_assert_str_eq(keys.name[2], "{fg:4294967295}:4294967295:lease");
 	ck_assert_uint_eq(keys.len[2], strlen(keys.name[2]));
@@ -163,7 +165,7 @@ START_TEST(test_command_holds_the_largest_batch)
 		command_customer(&cmd, &who);
 		command_bytes(&cmd, "x", 1);
 	}
-	ck_assert_int_eq(cmd.argc, 9 + 3 * GATE_BATCH_MAX);
+	ck_assert_int_eq(cmd.argc, 11 + 3 * GATE_BATCH_MAX);
 }
 END_TEST
 
@@ -173,9 +175,10 @@ START_TEST(test_library_names_itself)
 
 	ck_assert_uint_eq(gate_lua_bytes, strlen(gate_lua));
 	ck_assert_mem_eq(gate_lua, head, sizeof(head) - 1);
-	ck_assert_ptr_nonnull(strstr(gate_lua, "'fg_' .. name .. '_v1'"));
+	ck_assert_ptr_nonnull(strstr(gate_lua, "'fg_' .. name .. '_v2'"));
 	/* Quotes and backslashes went through sed unharmed. */
-	ck_assert_ptr_nonnull(strstr(gate_lua, "'^(%d+)|(%d%d?)|(.+)$'"));
+	ck_assert_ptr_nonnull(
+	    strstr(gate_lua, "'^(%d+)|(%d%d?)|([^|]+)(.*)$'"));
 	ck_assert_ptr_nonnull(strstr(gate_lua, "\"unit|slot|customer\""));
 }
 END_TEST
@@ -262,11 +265,11 @@ static const char *const unknown_errors[] = {
     /* A class that is NOT_DONE, but raised by a command inside a function
      * that had already popped: measured with an ACL that lacks ZADD. */
     "ERR The user executing the script can't run this command or subcommand "
-    "script: fg_claim_v1, on @user_function:151.",
+    "script: fg_claim_v2, on @user_function:151.",
     "NOPERM this user has no permissions to run the 'zadd' command script: "
-    "fg_claim_v1, on @user_function:151.",
+    "fg_claim_v2, on @user_function:151.",
     "OOM command not allowed when used memory > 'maxmemory'. script: "
-    "fg_claim_v1, on @user_function:151.",
+    "fg_claim_v2, on @user_function:151.",
 };
 
 START_TEST(test_error_unknown)
@@ -284,9 +287,9 @@ START_TEST(test_error_text)
 	struct err err = ERR_INIT;
 	char many[1000];
 
-	gate_error_describe(STRV("OOM \r\n\x01 x"), "fg_claim_v1", &err);
+	gate_error_describe(STRV("OOM \r\n\x01 x"), "fg_claim_v2", &err);
 	ck_assert_str_eq(err.text,
-	    "fg_claim_v1: OOM \\x0d\\x0a\\x01 x; raise maxmemory of Redis, "
+	    "fg_claim_v2: OOM \\x0d\\x0a\\x01 x; raise maxmemory of Redis, "
 	    "policy noeviction");
 	memset(many, 'x', sizeof(many));
 	memcpy(many, "OOM ", 4);

@@ -106,7 +106,7 @@ START_TEST(test_nobody_there)
 	struct gate *gate = gate_at("/nonexistent/redis.sock", LONG_MS);
 
 	ASSERT_NOT(claim, OUT_NOT_DONE,
-	    "redis /nonexistent/redis.sock: fg_claim_v1: connect: No such");
+	    "redis /nonexistent/redis.sock: fg_claim_v2: connect: No such");
 	gate_free(&gate);
 }
 END_TEST
@@ -173,7 +173,7 @@ END_TEST
 START_TEST(test_missing_library_is_loaded)
 {
 	static const struct fake_step steps[] = {GREET(), EXPECT(1),
-	    SEND(MISSING), EXPECT(1), SEND("$12\r\nflashgate_v1\r\n"),
+	    SEND(MISSING), EXPECT(1), SEND("$12\r\nflashgate_v2\r\n"),
 	    EXPECT(1), SEND(TAKEN), UNTIL_CLOSED()};
 	struct fake *fake = START(steps);
 	struct gate *gate = gate_at(fake_address(fake), LONG_MS);
@@ -186,7 +186,7 @@ END_TEST
 START_TEST(test_missing_library_again)
 {
 	static const struct fake_step steps[] = {GREET(), EXPECT(1),
-	    SEND(MISSING), EXPECT(1), SEND("$12\r\nflashgate_v1\r\n"),
+	    SEND(MISSING), EXPECT(1), SEND("$12\r\nflashgate_v2\r\n"),
 	    EXPECT(1), SEND(MISSING), UNTIL_CLOSED()};
 	struct fake *fake = START(steps);
 	struct gate *gate = gate_at(fake_address(fake), LONG_MS);

@@ -20,22 +20,42 @@ static redisReply *parsed(const char *wire, size_t n)
 	return reply;
 }
 
+/* An entry of the stream of accepted orders, but for its claim. */
+#define ENTRY_REST                                                     \
+	"$4\r\nunit\r\n$1\r\n7\r\n$4\r\nslot\r\n$1\r\n1\r\n"           \
+	"$8\r\ncustomer\r\n$3\r\nann\r\n$12\r\npayload_hash\r\n$8\r\n" \
+	"01234567\r\n$3\r\nref\r\n$0\r\n\r\n$7\r\ncreated\r\n$2\r\n10\r\n"
+#define ENTRY                                              \
+	"*2\r\n$3\r\n1-1\r\n*14\r\n$5\r\nclaim\r\n$16\r\n" \
+	"0123456789abcdef\r\n" ENTRY_REST
+/* A claim of 15 bytes. */
+#define ENTRY_FLAWED                                       \
+	"*2\r\n$3\r\n1-1\r\n*14\r\n$5\r\nclaim\r\n$15\r\n" \
+	"0123456789abcde\r\n" ENTRY_REST
+
 static const struct {
 	const char *wire;
 	struct gate_ticket ticket;
 	uint32_t dropped;
 } tickets[] = {
-    {"*4\r\n$5\r\nTAKEN\r\n:7\r\n:2\r\n:1\r\n",
+    {"*5\r\n$5\r\nTAKEN\r\n:7\r\n:2\r\n:0\r\n:1\r\n",
 	{.answer = GATE_TAKEN, .unit = 7, .slot = 2}, 1},
-    {"*4\r\n$5\r\nTAKEN\r\n:4294967295\r\n:16\r\n:0\r\n",
-	{.answer = GATE_TAKEN, .unit = UINT32_MAX, .slot = 16}, 0},
+    {"*5\r\n$5\r\nTAKEN\r\n:4294967295\r\n:16\r\n:2\r\n:0\r\n",
+	{.answer = GATE_TAKEN, .unit = UINT32_MAX, .slot = 16, .attempt = 2},
+	0},
     {"*4\r\n$4\r\nSAME\r\n:7\r\n:1\r\n:2\r\n",
 	{.answer = GATE_SAME, .unit = 7, .slot = 1, .attempt = 2}, 0},
     {"*2\r\n$4\r\nMINE\r\n:1\r\n", {.answer = GATE_MINE, .attempt = 1}, 0},
+    {"*3\r\n$6\r\nQUEUED\r\n:2\r\n" ENTRY,
+	{.answer = GATE_QUEUED, .attempt = 2, .queued.unit = 7}, 0},
+    {"*1\r\n$5\r\nSPENT\r\n", {.answer = GATE_SPENT}, 0},
+    {"*1\r\n$4\r\nSHUT\r\n", {.answer = GATE_SHUT}, 0},
     {"*1\r\n$5\r\nLIMIT\r\n", {.answer = GATE_LIMIT}, 0},
     {"*3\r\n$4\r\nSOFT\r\n:1\r\n:8\r\n", {.answer = GATE_SOFT, .slots_held = 1},
 	8},
-    {"*3\r\n$4\r\nGONE\r\n:0\r\n:0\r\n", {.answer = GATE_GONE}, 0},
+    {"*4\r\n$4\r\nGONE\r\n:0\r\n:0\r\n:0\r\n", {.answer = GATE_GONE}, 0},
+    {"*4\r\n$4\r\nGONE\r\n:2\r\n:9\r\n:1\r\n",
+	{.answer = GATE_GONE, .slots_held = 2, .units = 9, .waiting = true}, 0},
     {"*2\r\n$5\r\nEPOCH\r\n:9\r\n", {.answer = GATE_EPOCH, .epoch = 9}, 0},
     {"*1\r\n$6\r\nNOSALE\r\n", {.answer = GATE_NO_SALE}, 0},
 };
@@ -56,6 +76,9 @@ START_TEST(test_ticket)
 	ck_assert_uint_eq(got.attempt, want->attempt);
 	ck_assert_uint_eq(got.slots_held, want->slots_held);
 	ck_assert_uint_eq(got.epoch, want->epoch);
+	ck_assert_uint_eq(got.units, want->units);
+	ck_assert(got.waiting == want->waiting);
+	ck_assert_uint_eq(got.queued.unit, want->queued.unit);
 	ck_assert_uint_eq(dropped, tickets[_i].dropped);
 	freeReplyObject(reply);
 }
@@ -75,28 +98,36 @@ static const char *const hostile[] = {
     "*1\r\n$-1\r\n",
     "*1\r\n:-1\r\n",
     "*1\r\n$5\r\nTAKEN\r\n",
+    "*4\r\n$5\r\nTAKEN\r\n:7\r\n:1\r\n:0\r\n",
     "*1\r\n$0\r\n\r\n",
     "*1\r\n$4\r\nWHAT\r\n",
     "*1\r\n$5\r\ntaken\r\n",
     "*1\r\n+NOSALE\r\n",
     "*2\r\n$6\r\nNOSALE\r\n:1\r\n",
     "*2\r\n$5\r\nLIMIT\r\n:1\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n:0\r\n:1\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n:-7\r\n:1\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n:4294967296\r\n:1\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n:7\r\n:0\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n:7\r\n:17\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n:7\r\n:1\r\n:-1\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n$1\r\n7\r\n:1\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n$-1\r\n:1\r\n:0\r\n",
-    "*4\r\n$5\r\nTAKEN\r\n*1\r\n:7\r\n:1\r\n:0\r\n",
-    "*5\r\n$5\r\nTAKEN\r\n:7\r\n:1\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:0\r\n:1\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:-7\r\n:1\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:4294967296\r\n:1\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:7\r\n:0\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:7\r\n:17\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:7\r\n:1\r\n:-1\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n$1\r\n7\r\n:1\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n$-1\r\n:1\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n*1\r\n:7\r\n:1\r\n:0\r\n:0\r\n",
+    "*6\r\n$5\r\nTAKEN\r\n:7\r\n:1\r\n:0\r\n:0\r\n:0\r\n",
+    "*5\r\n$5\r\nTAKEN\r\n:7\r\n:1\r\n:3\r\n:0\r\n",
     "*4\r\n$4\r\nSAME\r\n:7\r\n:1\r\n:3\r\n", /* attempt beyond the chain */
     "*4\r\n$4\r\nSAME\r\n:7\r\n:1\r\n:-1\r\n",
     "*2\r\n$4\r\nMINE\r\n:3\r\n",
     "*2\r\n$4\r\nMINE\r\n:9223372036854775807\r\n",
-    "*3\r\n$4\r\nGONE\r\n:17\r\n:0\r\n",
-    "*3\r\n$4\r\nGONE\r\n:-1\r\n:0\r\n",
+    "*3\r\n$4\r\nGONE\r\n:0\r\n:0\r\n",
+    "*4\r\n$4\r\nGONE\r\n:17\r\n:0\r\n:0\r\n",
+    "*4\r\n$4\r\nGONE\r\n:-1\r\n:0\r\n:0\r\n",
+    "*4\r\n$4\r\nGONE\r\n:0\r\n:0\r\n:2\r\n",
+    "*3\r\n$6\r\nQUEUED\r\n:3\r\n" ENTRY, /* attempt beyond the chain */
+    "*3\r\n$6\r\nQUEUED\r\n:0\r\n" ENTRY_FLAWED,
+    "*3\r\n$6\r\nQUEUED\r\n:0\r\n$-1\r\n",
+    "*2\r\n$6\r\nQUEUED\r\n:0\r\n",
     "*2\r\n$5\r\nEPOCH\r\n:4294967296\r\n",
     "*2\r\n$5\r\nEPOCH\r\n$1\r\n9\r\n",
     "*1\r\n$5\r\nEPOCH\r\n",
@@ -210,8 +241,14 @@ END_TEST
 START_TEST(test_status_and_gauge)
 {
 	static const char ok[] = "*2\r\n$2\r\nOK\r\n:5\r\n";
-	static const char gauge_ok[] = "*9\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:"
-				       "4\r\n:5\r\n:6\r\n:7\r\n:1\r\n";
+	static const char gauge_ok[] =
+	    "*16\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n"
+	    ":1\r\n:9\r\n:8\r\n:1234\r\n:1\r\n:1800000000000000\r\n"
+	    ":1800000000000001\r\n:4294967295\r\n";
+	/* More delivered than there are. */
+	static const char gauge_bad[] =
+	    "*16\r\n$2\r\nOK\r\n:1\r\n:2\r\n:3\r\n:4\r\n:5\r\n:6\r\n:7\r\n"
+	    ":1\r\n:8\r\n:9\r\n:1234\r\n:0\r\n:0\r\n:0\r\n:0\r\n";
 	static const char epoch[] = "*2\r\n$5\r\nEPOCH\r\n:6\r\n";
 	static const char lost[] = "*1\r\n$6\r\nNOSALE\r\n";
 	struct gate_status status;
@@ -235,6 +272,16 @@ START_TEST(test_status_and_gauge)
 	ck_assert_uint_eq(gauge.forgot, 6);
 	ck_assert_uint_eq(gauge.dropped, 7);
 	ck_assert(gauge.restarted);
+	ck_assert_uint_eq(gauge.waiting, 9);
+	ck_assert_uint_eq(gauge.delivered, 8);
+	ck_assert_int_eq(gauge.oldest_ms, 1234);
+	ck_assert(gauge.terms.shut);
+	ck_assert_int_eq(gauge.terms.opens.us, 1800000000000000);
+	ck_assert_int_eq(gauge.terms.closes.us, 1800000000000001);
+	ck_assert_uint_eq(gauge.told, UINT32_MAX);
+	freeReplyObject(reply);
+	reply = parsed(gauge_bad, sizeof(gauge_bad) - 1);
+	ck_assert(!gate_reply_gauge(reply, &gauge, &elsewhere));
 	freeReplyObject(reply);
 	reply = parsed(epoch, sizeof(epoch) - 1);
 	ck_assert(gate_reply_gauge(reply, &gauge, &elsewhere));

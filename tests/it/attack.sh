@@ -320,6 +320,72 @@ sold_are() { # SLUG N
 	[ "$(sold "$1")" = "$2" ]
 }
 
+# ---- accepted orders (mode queue, sweep) -------------------------------------------
+
+# The settler dies with the batch in its hands: what was accepted is written.
+scenario_acked() {
+	sale_new acked 2 --mode queue || diag "sale_new failed"
+	fp arm before_batch=kill@1x1
+	is "$(buy_as a ann acked k)" 202 "acked: an order is accepted"
+	ok "acked: its settler dies before it is written" wait_for 20 has_fired before_batch
+	fp off
+	ok "acked: the next one writes it" wait_for $((10 + SLOW)) sold_are acked 1
+	is "$(ask_until_final a ann acked k 20)" 200 "acked: the same key hears of it"
+	ok "acked: nothing waits" wait_for 20 none_waits acked
+	ok "acked: every unit has one home" sound acked
+}
+
+# The gate gives a unit out that it has forgotten to be sold: a row is in the way.
+scenario_blind() {
+	sale_new blind 1 --mode queue || diag "sale_new failed"
+	is "$(buy_as a ann blind k)" 202 "blind: the unit is accepted"
+	first=$(order_of a)
+	ok "blind: and written" wait_for $((10 + SLOW)) sold_are blind 1
+	ok "blind: nothing waits" wait_for 20 none_waits blind
+	it_id=$(sql "SELECT id FROM sales WHERE slug = 'blind'")
+	redis DEL "{fg:$it_id}:1:slot" >/dev/null
+	redis RPUSH "{fg:$it_id}:1:free" 1 >/dev/null
+	is "$(buy_as b bob blind k)" 202 "blind: the gate has forgotten it, and gives it out"
+	ok "blind: nothing waits any more" wait_for $((10 + SLOW)) none_waits blind
+	is "$(sql "SELECT GROUP_CONCAT(customer, ' ', status ORDER BY customer) FROM orders o
+	    JOIN sales s ON s.id = o.sale_id WHERE s.slug = 'blind'")" "ann sold,bob void" \
+	    "blind: which is decided, and void"
+	is "$(ask_until_final b bob blind k 20):$(code_of b)" 409:sold-out \
+	    "blind: as who was accepted hears"
+	is "$(ask_until_final a ann blind k 20):$(order_of a)" "200:$first" \
+	    "blind: its owner hears of his order"
+	ok "blind: every unit has one home" sound blind
+}
+
+# The gate's head is gone, and with it its epoch; what was accepted is there.
+scenario_carried() {
+	sale_new carried 3 --mode sweep || diag "sale_new failed"
+	is "$(buy_as a ann carried k)" 202 "carried: an order waits"
+	head_lose carried
+	ok "carried: the gate is made anew" wait_for $((20 + SLOW)) epoch_is carried 2
+	is "$(waiting_are carried)" 1 "carried: it waits still"
+	is "$(ask_until_final a ann carried k 20):$(waiting_are carried)" 202:1 \
+	    "carried: as who asks again hears"
+	is "$(ctl --json sale show carried | jq .gate.free)" 2 "carried: with its unit"
+	ok "carried: a sweep" ctl sweep carried
+	is "$(ask_until_final a ann carried k 20)" 200 "carried: has written it"
+	is "$(sold carried)" 1 "carried: once"
+	ok "carried: every unit has one home" sound carried
+}
+head_lose() { # SALE
+	it_id=$(sql "SELECT id FROM sales WHERE slug = '$1'")
+	redis DEL "{fg:$it_id}:meta" >/dev/null
+}
+epoch_is() { # SLUG N
+	[ "$(ctl --json sale show "$1" | jq .gate.epoch)" = "$2" ]
+}
+waiting_are() { # SLUG
+	ctl --json sale show "$1" | jq .gate.waiting
+}
+none_waits() { # SLUG
+	[ "$(waiting_are "$1")" = 0 ]
+}
+
 # Workers and keeper die at random places, by SEED, all through a rush.
 scenario_storm() {
 	: "${STORM_UNITS:=60}" "${STORM_KILLS:=30}" "${STORM_CHANCE:=0.02}"

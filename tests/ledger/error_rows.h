@@ -138,4 +138,16 @@ static const struct error_expected error_expected[] = {
     UNSURE(1047, CLOSE),
 };
 
+/* Of these, the ones that say that the row itself is at fault. */
+static const unsigned row_refusals[] = {
+    1048, 1264, 1265, 1292, 1366, 1406, 1690, 3819, 4025};
+
+static inline bool row_refusal(unsigned code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(row_refusals); i++)
+		if (row_refusals[i] == code)
+			return true;
+	return false;
+}
+
 #endif

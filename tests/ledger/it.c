@@ -74,11 +74,29 @@ enum ledger_record it_record(struct ledger *ledger, const struct order *order)
 	return answer;
 }
 
+static struct gate_ref ref_of(const struct sale *sale)
+{
+	return (struct gate_ref){sale->id, sale->epoch};
+}
+
+enum ledger_record it_batch(struct ledger *ledger, const struct sale *sale,
+    const struct order *orders, size_t n)
+{
+	struct ledger_port port = ledger_port(ledger);
+	enum ledger_record answer;
+
+	ck_done(port.record_batch(
+	    port.ctx, ref_of(sale), orders, n, SOON, &answer, &why));
+	return answer;
+}
+
 void it_void(struct ledger *ledger, const struct order *claims, size_t n)
 {
 	struct ledger_port port = ledger_port(ledger);
 
-	ck_done(port.void_claims(port.ctx, claims, n, SOON, &why));
+	ck_done(port.void_claims(port.ctx,
+	    (struct gate_ref){claims[0].sale, claims[0].epoch}, claims, n, SOON,
+	    &why));
 }
 
 bool it_find(
@@ -242,6 +260,61 @@ struct order it_order(const struct sale *sale, uint32_t unit, const char *who)
 	return order;
 }
 
+void it_orders(const struct sale *sale, struct order *orders, size_t n)
+{
+	struct wall when;
+
+	ck_assert(wall_parse("2026-11-22T20:00:00.123456Z", &when));
+	for (size_t i = 0; i < n; i++) {
+		char who[32];
+
+		snprintf(who, sizeof(who), "c%zu", i + 1);
+		orders[i] = it_order(sale, (uint32_t)i + 1, who);
+		orders[i].created.us = when.us + (int64_t)i;
+	}
+}
+
+int64_t it_rows(MYSQL *root, const struct sale *sale)
+{
+	return it_number(
+	    root, "SELECT COUNT(*) FROM orders WHERE sale_id = %u", sale->id.v);
+}
+
+struct dead_letter it_dead_letter(const struct sale *sale, uint64_t seq)
+{
+	struct dead_letter letter = {
+	    .entry = {1700000000000, seq},
+	    .deliveries = 6,
+	    .reason = "insert orders: a CHECK refused the row (MySQL 4025)",
+	};
+	struct order *order = &letter.order;
+
+	*order = it_order(sale, 7, "alice@example.org");
+	memcpy(
+	    order->payload_hash, "\x00\xff\x01\x80'\";-", PAYLOAD_HASH_BYTES);
+	strcpy(order->ref, "shop'; DROP TABLE orders; -- 4711");
+	ck_assert(wall_parse("2026-11-22T20:00:00.123456Z", &order->created));
+	return letter;
+}
+
+void it_same_letter(const struct dead_letter *a, const struct dead_letter *b)
+{
+	ck_assert(claim_eq(&a->order.claim, &b->order.claim));
+	ck_assert_uint_eq(a->order.sale.v, b->order.sale.v);
+	ck_assert_uint_eq(a->order.epoch, b->order.epoch);
+	ck_assert_uint_eq(a->order.unit, b->order.unit);
+	ck_assert_uint_eq(a->order.slot, b->order.slot);
+	ck_assert(customer_eq(&a->order.customer, &b->order.customer));
+	ck_assert_mem_eq(
+	    a->order.payload_hash, b->order.payload_hash, PAYLOAD_HASH_BYTES);
+	ck_assert_str_eq(a->order.ref, b->order.ref);
+	ck_assert_int_eq(a->order.created.us, b->order.created.us);
+	ck_assert_uint_eq(a->entry.ms, b->entry.ms);
+	ck_assert_uint_eq(a->entry.seq, b->entry.seq);
+	ck_assert_uint_eq(a->deliveries, b->deliveries);
+	ck_assert_str_eq(a->reason, b->reason);
+}
+
 void it_shell(const char *script)
 {
 	char text[2048];
@@ -273,10 +346,22 @@ void it_join(void)
 	ck_assert_int_eq(pthread_join(job_thread, NULL), 0);
 }
 
+void *it_run_batch(void *arg)
+{
+	struct it_job *job = arg;
+	struct ledger_port port = ledger_port(job->ledger);
+
+	job->out = port.record_batch(port.ctx, ref_of(&job->sale), job->orders,
+	    job->norders, SOON, &job->answer, &job->err);
+	return NULL;
+}
+
 int main(void)
 {
-	static it_part_fn *const parts[] = {part_port, part_wait, part_admin,
-	    part_check, part_fault, part_server, part_durable};
+	static it_part_fn *const parts[] = {part_port, part_wait, part_batch,
+	    part_batch_wait, part_admin, part_letters, part_letters_admin,
+	    part_check, part_fault, part_batch_fault, part_server, part_durable,
+	    part_fence, part_grants, part_cost};
 	struct unit_case cases[ARRAY_LEN(parts) * IT_PART_MAX];
 	size_t n = 0;
 

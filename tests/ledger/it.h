@@ -15,8 +15,9 @@
 
 /* Each file of tests is a part: its cases, into `out`; they run in this order. */
 typedef size_t it_part_fn(struct unit_case *out);
-it_part_fn part_port, part_wait, part_admin, part_check, part_fault,
-    part_server, part_durable;
+it_part_fn part_port, part_wait, part_batch, part_batch_wait, part_admin,
+    part_letters, part_letters_admin, part_check, part_fault, part_batch_fault,
+    part_server, part_durable, part_fence, part_grants, part_cost;
 
 #define IT_PART_MAX 32
 #define IT_PART(name, ...)                                             \
@@ -73,6 +74,8 @@ extern struct err why;
 
 /* Calls of the port with SOON as deadline; they must be DONE. */
 enum ledger_record it_record(struct ledger *ledger, const struct order *order);
+enum ledger_record it_batch(struct ledger *ledger, const struct sale *sale,
+    const struct order *orders, size_t n);
 void it_void(struct ledger *ledger, const struct order *claims, size_t n);
 /* False when the claim has no row. */
 bool it_find(
@@ -99,6 +102,15 @@ const struct sale *it_seen(const struct sale *sale, uint32_t epoch);
 /* A sold order for it, of a claim that no other test has. */
 struct order it_order(const struct sale *sale, uint32_t unit, const char *who);
 
+/* Accepted orders for it: units 1 to n, one customer each, created set. */
+void it_orders(const struct sale *sale, struct order *orders, size_t n);
+/* Rows of the sale, whatever they say. */
+int64_t it_rows(MYSQL *root, const struct sale *sale);
+
+/* What a settler buries: an order of it, entry 1700000000000-seq. */
+struct dead_letter it_dead_letter(const struct sale *sale, uint64_t seq);
+void it_same_letter(const struct dead_letter *a, const struct dead_letter *b);
+
 /* Runs a shell script with scripts/servers.sh loaded, in a session of its own:
  * what it starts outlives the test. */
 void it_shell(const char *script);
@@ -108,6 +120,8 @@ struct it_job {
 	struct ledger *ledger;
 	struct ledger_port port;
 	struct order order;
+	const struct order *orders; /* of a batch */
+	size_t norders;
 	struct sale sale;
 	uint32_t number;
 	enum outcome out;
@@ -117,5 +131,7 @@ struct it_job {
 };
 void it_start(void *(*run)(void *), struct it_job *job);
 void it_join(void);
+/* Records job->orders as a batch of job->sale. */
+void *it_run_batch(void *job);
 
 #endif

@@ -231,6 +231,38 @@ START_TEST(test_state_is_compared_and_set)
 }
 END_TEST
 
+START_TEST(test_mode_is_compared_and_set)
+{
+	struct sale sale, got;
+	bool won = false, found;
+
+	begin();
+	sale = it_sale(root);
+	ck_done(ledger_sale_set_mode(admin, sale.id, SALE_MODE_DIRECT,
+	    SALE_MODE_SWEEP, "anna", &won, &why));
+	ck_assert(won);
+	ck_done(ledger_sale_find(
+	    admin, strv_c(sale.slug), &got, &found, &now, &why));
+	ck_assert_int_eq(got.mode, SALE_MODE_SWEEP);
+	ck_assert_int_eq(got.state, SALE_STATE_OPEN);
+	ck_assert_uint_eq(got.epoch, 1);
+	ck_done(ledger_sale_set_mode(admin, sale.id, SALE_MODE_DIRECT,
+	    SALE_MODE_QUEUE, "anna", &won, &why));
+	ck_assert(!won);
+	ck_done(ledger_sale_set_mode(admin, (struct sale_id){UINT32_MAX},
+	    SALE_MODE_DIRECT, SALE_MODE_QUEUE, "anna", &won, &why));
+	ck_assert(!won);
+	ck_assert_int_eq(audits(sale.id, "mode"), 1);
+	ck_assert_int_eq(it_number(root,
+			     "SELECT COUNT(*) FROM audit WHERE sale_id = %u "
+			     "AND JSON_VALUE(detail, '$.from') = 'direct' "
+			     "AND JSON_VALUE(detail, '$.to') = 'sweep'",
+			     sale.id.v),
+	    1);
+	end();
+}
+END_TEST
+
 START_TEST(test_stock_is_compared_and_set)
 {
 	struct ledger *app = it_ledger();
@@ -427,6 +459,7 @@ IT_PART(part_admin, UNIT("create-find", test_create_and_find),
     UNIT("title-text", test_title_must_be_text),
     UNIT("list", test_list_shows_drafts_newest_first),
     UNIT("state", test_state_is_compared_and_set),
+    UNIT("mode", test_mode_is_compared_and_set),
     UNIT("stock", test_stock_is_compared_and_set), UNIT("audit", test_audit),
     UNIT_TABLE("orders-page", test_orders_page_by_page, 2),
     UNIT("schema-refuses", test_schema_refuses),

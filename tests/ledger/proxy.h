@@ -25,6 +25,7 @@ enum proxy_trick {
 	PROXY_CUT_BEFORE,
 	PROXY_CUT_AFTER,
 	PROXY_EXECUTE_NOISE, /* an answer that is none */
+	PROXY_EXECUTE_COUNT, /* not passed on: OK, `code` (< 251) rows */
 	/* The next text query is answered by asking for a local file. */
 	PROXY_ASK_FILE,
 	/* COMMIT: hung up after the server has done it, or not passed on and

@@ -84,7 +84,35 @@ START_TEST(test_rules)
 }
 END_TEST
 
+/* Poison is buried, everything else is tried again: so a code is in one list by
+ * decision, and it must be an answer that leaves the connection as it was. */
+START_TEST(test_refusals_of_rows)
+{
+	size_t n, seen = 0;
+	const struct error_class *rows = error_table(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		bool refuses = error_refuses_row(rows[i].code);
+
+		ck_assert_msg(
+		    refuses == row_refusal(rows[i].code), "%u", rows[i].code);
+		if (!refuses)
+			continue;
+		seen++;
+		ck_assert_msg(rows[i].outcome == OUT_NOT_DONE &&
+				  rows[i].fate == FATE_KEEP &&
+				  rows[i].phases == 1u << PHASE_EXECUTE,
+		    "%u", rows[i].code);
+	}
+	ck_assert_uint_eq(seen, ARRAY_LEN(row_refusals));
+	ck_assert(!error_refuses_row(0));
+	ck_assert(!error_refuses_row(1062));
+	ck_assert(!error_refuses_row(1999));
+}
+END_TEST
+
 TESTS_MAIN("ledger errors",
     UNIT_TABLE("row", test_row, ARRAY_LEN(error_expected)),
     UNIT("complete", test_no_row_without_a_test),
-    UNIT("unique", test_no_row_hides_another), UNIT("rules", test_rules))
+    UNIT("unique", test_no_row_hides_another), UNIT("rules", test_rules),
+    UNIT("refusals", test_refusals_of_rows))

@@ -1,8 +1,9 @@
-# model: searches over doc/model/claim.pml (spin)
+# model: searches over doc/model/*.pml (spin)
 dist_check_SCRIPTS += %reldir%/model.sh
 TESTS += %reldir%/model.sh
 EXTRA_DIST += %reldir%/run-model \
-	doc/model/claim.pml doc/model/runs doc/model/README.md
+	doc/model/claim.pml doc/model/runs \
+	doc/model/settle.pml doc/model/settle.runs doc/model/README.md
 
 # The large sets: minutes, and some GB.
 .PHONY: check-model

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The model of claim, lease, reap, rebuild: no error in its two-worker sets, each
-# planted bug found, and a map that names what there is.  With `large` as its
+# The models of claim, lease, reap, rebuild, and of accepted orders: no error in
+# their small sets, each planted bug found, and a map that names what there is.  With `large` as its
 # argument (make check-model) the large sets instead.
 set -u
 . "$top_srcdir/tests/tap.sh"
@@ -13,9 +13,13 @@ kinds='two bug'
 # ---- what needs no spin ----
 
 # Each planted bug is looked for, and each one looked for is planted.
-is "$(sed -n 's/^.*bug\t\([A-Z0-9]*\)\t.*/\1/p' "$model/runs" | sort)" \
-    "$(grep -o 'BUG_[A-Z][A-Z0-9]*' "$model/claim.pml" | sort -u | sed 's/^BUG_//')" \
-    "each planted bug has its run"
+planted_are() { # MODEL RUNS
+	is "$(sed -n 's/^.*bug\t\([A-Z0-9]*\)\t.*/\1/p' "$model/$2" | sort)" \
+	    "$(grep -o 'BUG_[A-Z][A-Z0-9]*' "$model/$1.pml" | sort -u |
+		sed 's/^BUG_//')" "$1: each planted bug has its run"
+}
+planted_are claim runs
+planted_are settle settle.runs
 
 # README: a row of the map is | `step` | `src/file` | `function` `function` |
 map() { # -> file function
@@ -48,10 +52,10 @@ rm -f "$planted"
 steps=$(sed -n 's/^| `\([a-z_A-Z]*\)`.*| `[^`]*` *|.*|$/\1/p' "$model/README.md" |
     while read -r step; do
 	grep -Eq "^(inline|proctype) $step\(|^$step:|^#define $step " \
-	    "$model/claim.pml" ||
+	    "$model/claim.pml" "$model/settle.pml" ||
 		echo "$step"
     done)
-is "$steps" "" "and steps that claim.pml has"
+is "$steps" "" "and steps that the models have"
 
 # ---- the searches ----
 
@@ -65,7 +69,7 @@ if [ -z "$MODEL_SPIN" ]; then
 	exit
 fi
 
-# One search; a failure tells why.
+# One search over $MODEL; a failure tells why.
 search() { # KIND NAME FLAGS
 	case $1 in
 	*bug) set -- "$1" "$2" "BUG_$2 $3" error "planted bug $2 is found" ;;
@@ -81,12 +85,20 @@ search() { # KIND NAME FLAGS
 }
 
 tab=$(printf '\t')
-# Not in a pipe: the numbers of the tests would be lost.
-grep -v '^#' "$model/runs" >"${TMPDIR:-/tmp}/runs.$$"
-trap 'rm -f "${TMPDIR:-/tmp}/runs.$$"' EXIT
-while IFS=$tab read -r kind name flags; do
-	case " $kinds " in
-	*" $kind "*) search "$kind" "$name" "$flags" ;;
+list=$(mktemp) || exit 1
+trap 'rm -f "$list"' EXIT
+for MODEL in claim settle; do
+	export MODEL
+	case $MODEL in
+	claim) runs=runs ;;
+	*) runs=$MODEL.runs ;;
 	esac
-done <"${TMPDIR:-/tmp}/runs.$$"
+	# Not in a pipe: the numbers of the tests would be lost.
+	grep -v '^#' "$model/$runs" >"$list"
+	while IFS=$tab read -r kind name flags; do
+		case " $kinds " in
+		*" $kind "*) search "$kind" "$name" "$flags" ;;
+		esac
+	done <"$list"
+done
 tap_done

@@ -14,6 +14,14 @@ unit_tests += %reldir%/test_stats
 %canon_reldir%_test_stats_SOURCES = %reldir%/test_stats.c
 %canon_reldir%_test_stats_LDADD = $(CHECK_LIBS) $(FLASHGATE_LIBS)
 
+# Gate and ledger in memory, as the rules' own tests have them.
+unit_tests += %reldir%/test_accepted
+%canon_reldir%_test_accepted_CPPFLAGS = $(TEST_CPPFLAGS)
+%canon_reldir%_test_accepted_SOURCES = %reldir%/test_accepted.c \
+	tests/sale/world.c tests/sale/world.h
+%canon_reldir%_test_accepted_LDADD = libprog.a libsale.a libsalemem.a \
+	$(CHECK_LIBS) $(FLASHGATE_LIBS)
+
 openmetrics_reader = tests/lib/openmetrics.c tests/lib/openmetrics.h
 unit_tests += %reldir%/test_openmetrics
 %canon_reldir%_test_openmetrics_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -54,7 +54,10 @@ START_TEST(test_good)
 			   "pm.max_children = 7\nrequest_io_timeout=250ms\n"
 			   "[limits]\nbody_max = 2k\n"
 			   "[identity]\nremote_user = yes\n"
-			   "[keeper]\nlease = 1m\n",
+			   "[keeper]\nlease = 1m\n"
+			   "[queue]\ndurability = waitaof\naccept_loss = yes\n"
+			   "[settler]\nprocesses = 0\nbatch = 1\n"
+			   "sweep_interval = 5m\nsweep_pause = 0\n",
 			  &s, err),
 	    "%s", err);
 	ck_assert_uint_eq(s.global.log_level, LOG_LEVEL_DEBUG);
@@ -66,7 +69,14 @@ START_TEST(test_good)
 	ck_assert_int_eq(s.limits.body_max_bytes, 2048);
 	ck_assert(s.identity.remote_user);
 	ck_assert_int_eq(s.keeper.lease_ms, 60000);
-	/* And a default. */
+	ck_assert_uint_eq(s.queue.durability, QUEUE_WAITAOF);
+	ck_assert(s.queue.accept_loss);
+	ck_assert_int_eq(s.settler.processes, 0);
+	ck_assert_int_eq(s.settler.batch, 1);
+	ck_assert_int_eq(s.settler.sweep_interval_ms, 300000);
+	ck_assert_int_eq(s.settler.sweep_pause_ms, 0);
+	/* And defaults. */
+	ck_assert_int_eq(s.settler.idle_ms, 30000);
 	ck_assert_int_eq(s.www.listen_backlog, -1);
 	ck_assert_int_eq(s.limits.request_deadline_ms, 2000);
 }

@@ -37,6 +37,7 @@ static const struct settings settings = {.www = {.slowlog_timeout_ms = 1000}};
 static struct board *board;
 static struct heritage heritage;
 static struct sale_table table; /* never read from a ledger */
+static struct accepted *accepted;
 
 struct watcher {
 	struct birth birth;
@@ -69,6 +70,7 @@ static void watcher_begin(struct watcher *watcher, size_t slot)
 	    .slot = born(slot, MONITORS, (uint32_t)slot)};
 	watcher->snapshot.settings = &settings;
 	watcher->snapshot.table = &table;
+	watcher->snapshot.accepted = accepted;
 	ck_assert_msg(snapshot_open(&watcher->snapshot, &watcher->child, &err),
 	    "%s", err.text);
 }
@@ -89,6 +91,8 @@ static void setup(void)
 		.area_bytes = sizeof(struct stats)});
 	ck_assert_ptr_nonnull(board);
 	sale_table_init(&table);
+	accepted = accepted_init(calloc(1, accepted_bytes()));
+	ck_assert_ptr_nonnull(accepted);
 	heritage = (struct heritage){.conf = &conf, .board = board};
 	for (size_t i = 0; i < NWORKERS; i++)
 		pool_board_set_state(born(i, WORKERS, 1), BOARD_IDLE);
@@ -101,6 +105,7 @@ static void teardown(void)
 	snapshot_close(&old.snapshot);
 	snapshot_close(&new.snapshot);
 	pool_board_free(&board);
+	free(accepted);
 }
 
 /* The worker of a slot has been at a request for so long. */
@@ -233,7 +238,81 @@ START_TEST(test_reloads)
 }
 END_TEST
 
-TESTS_MAIN("snapshot", UNIT("slow", test_a_slow_request_is_counted_once),
+static struct sale sales[4];
+
+static enum outcome ledger_sales(void *ctx, int64_t deadline_ns,
+    struct sale *out, size_t max, size_t *n, struct wall *now, struct err *err)
+{
+	(void)ctx;
+	(void)deadline_ns;
+	(void)err;
+	ck_assert_uint_ge(max, ARRAY_LEN(sales));
+	memcpy(out, sales, sizeof(sales));
+	*n = ARRAY_LEN(sales);
+	*now = wall_now();
+	return OUT_DONE;
+}
+
+static void gauge_of(uint32_t id, struct gate_gauge gauge)
+{
+	sale_table_gauge(&table, (struct sale_id){id}, &gauge, true);
+}
+
+START_TEST(test_accepted_orders)
+{
+	const struct ledger_port ledger = {.sales = ledger_sales};
+	struct status status;
+	struct err err = ERR_INIT;
+
+	setup();
+	status = see(&old);
+	ck_assert_int_eq(status.waiting, STATUS_NA);
+	ck_assert_str_eq(status.durability, "-");
+	for (uint32_t i = 0; i < ARRAY_LEN(sales); i++)
+		sales[i] = (struct sale){
+		    .id = {i + 1}, .state = SALE_STATE_OPEN, .epoch = 1};
+	ck_assert_int_eq(
+	    sale_table_refresh(&table, &ledger, &clock_system, 0, &err),
+	    OUT_DONE);
+	/* All are direct, and nothing waits. */
+	status = see(&old);
+	ck_assert_int_eq(status.waiting, 0);
+	ck_assert_str_eq(status.durability, "-");
+
+	sales[1].mode = SALE_MODE_QUEUE;
+	sales[2].mode = SALE_MODE_SWEEP;
+	sales[2].state = SALE_STATE_CLOSED;
+	sale_table_refresh(&table, &ledger, &clock_system, 0, &err);
+	accepted_set_durability(accepted, ACCEPTED_MEMORY);
+	status = see(&old);
+	ck_assert_str_eq(status.durability, "memory: may be lost");
+	ck_assert_int_eq(status.waiting, STATUS_NA);
+	gauge_of(
+	    2, (struct gate_gauge){.known = true, .epoch = 1, .waiting = 3});
+	/* The gate of one that is over is gone: nothing waits there. */
+	gauge_of(3, (struct gate_gauge){.known = false});
+	status = see(&old);
+	ck_assert_int_eq(status.waiting, 3);
+	ck_assert_int_eq(status.oldest, 0);
+	/* Drained after another mode. */
+	gauge_of(
+	    4, (struct gate_gauge){
+		   .known = true, .epoch = 1, .waiting = 4, .oldest_ms = 7900});
+	status = see(&old);
+	ck_assert_int_eq(status.waiting, 7);
+	ck_assert_int_eq(status.oldest, 7);
+	/* Redis is away. */
+	sale_table_gauge(
+	    &table, (struct sale_id){2}, &(struct gate_gauge){0}, false);
+	ck_assert_int_eq(see(&old).waiting, STATUS_NA);
+	accepted_set_durability(accepted, ACCEPTED_STORED);
+	ck_assert_str_eq(see(&old).durability, "stored");
+	teardown();
+}
+END_TEST
+
+TESTS_MAIN("snapshot", UNIT("accepted", test_accepted_orders),
+    UNIT("slow", test_a_slow_request_is_counted_once),
     UNIT("follows", test_a_monitor_that_follows_goes_on_where_the_last_one_was),
     UNIT("crowd", test_two_generations_are_no_crowd),
     UNIT("reloads", test_reloads))

@@ -59,23 +59,26 @@ START_TEST(test_counting)
 }
 END_TEST
 
+static const struct stats_scale *const scales[] = {
+    &stats_scale_request, &stats_scale_lag, &stats_scale_batch};
+
 START_TEST(test_buckets)
 {
+	const struct stats_scale *scale = scales[_i];
 	struct stats_histogram h = {0};
 
 	for (size_t i = 0; i < STATS_BUCKETS; i++) {
-		ck_assert(
-		    i == 0 || stats_bounds_ns[i] > stats_bounds_ns[i - 1]);
-		stats_observe(&h, stats_bounds_ns[i]);
+		ck_assert(i == 0 || scale->bound[i] > scale->bound[i - 1]);
+		stats_observe_on(scale, &h, scale->bound[i]);
 		ck_assert_uint_eq(h.bucket[i], 1);
 	}
-	stats_observe(&h, stats_bounds_ns[STATS_BUCKETS - 1] + 1);
+	stats_observe_on(scale, &h, scale->bound[STATS_BUCKETS - 1] + 1);
 	ck_assert_uint_eq(h.bucket[STATS_BUCKETS], 1);
 	/* A clock that went back is no negative sum. */
 	h = (struct stats_histogram){0};
-	stats_observe(&h, -5);
+	stats_observe_on(scale, &h, -5);
 	ck_assert_uint_eq(h.bucket[0], 1);
-	ck_assert_uint_eq(h.sum_ns, 0);
+	ck_assert_uint_eq(h.sum, 0);
 }
 END_TEST
 
@@ -188,7 +191,8 @@ START_TEST(test_ready_without_workers)
 END_TEST
 
 TESTS_MAIN("stats", UNIT("words", test_words_have_numbers_of_their_own),
-    UNIT("counting", test_counting), UNIT("buckets", test_buckets),
+    UNIT("counting", test_counting),
+    UNIT_TABLE("buckets", test_buckets, (int)ARRAY_LEN(scales)),
     UNIT_TABLE("queue_age", test_queue_age, (int)ARRAY_LEN(ages)),
     UNIT_TABLE("ready", test_ready, (int)ARRAY_LEN(judgements)),
     UNIT("on_demand", test_ready_without_workers))

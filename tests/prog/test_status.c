@@ -70,6 +70,10 @@ static struct status status = {
     .reloads = 5,
     .reloads_failed = 2,
     .last_reload = "failed: <b>\"tea\\&'",
+    .waiting = 17,
+    .oldest = 3,
+    .lost = 2,
+    .durability = "memory: may be lost",
     .processes = &process,
     .nprocesses = 1,
 };
@@ -233,6 +237,28 @@ START_TEST(test_reloads_are_shown)
 }
 END_TEST
 
+START_TEST(test_accepted_orders_are_shown)
+{
+	json_t *root = json_loads(write_page(STATUS_JSON, false), 0, NULL);
+
+	ck_assert_int_eq(
+	    json_integer_value(json_object_get(root, "waiting orders")), 17);
+	ck_assert_str_eq(json_string_value(json_object_get(root, "durability")),
+	    "memory: may be lost");
+	json_decref(root);
+	has(write_page(STATUS_TEXT, false),
+	    "\nwaiting orders:       17\noldest waiting:       3\n"
+	    "lost orders:          2\n"
+	    "durability:           memory: may be lost\n");
+	has(write_page(STATUS_XML, false),
+	    "<waiting-orders>17</waiting-orders>\n");
+	/* Their metrics are /metrics'. */
+	has_not(write_page(STATUS_OPENMETRICS, false), "waiting");
+	status.waiting = status.oldest = STATUS_NA;
+	has(write_page(STATUS_TEXT, false), "waiting orders:       n/a\n");
+}
+END_TEST
+
 START_TEST(test_not_known_is_not_zero)
 {
 	struct err err = ERR_INIT;
@@ -346,6 +372,19 @@ START_TEST(test_metrics)
 	sale->gauge = (struct gate_gauge){
 	    .known = true, .epoch = 2, .free = 7, .leased = 1};
 	sale->gauge_fresh = true;
+	sale->gauge.waiting = 5;
+	sale->gauge.delivered = 2;
+	sale->gauge.oldest_ms = 2500;
+	metrics.stats.accepted = 9;
+	metrics.stats.enqueues[OUT_UNKNOWN] = 1;
+	metrics.settler.sold = 3;
+	metrics.settler.dead = 1;
+	metrics.settler.redelivered = 6;
+	metrics.settler.failures[OUT_NOT_DONE] = 4;
+	stats_observe_on(&stats_scale_batch, &metrics.settler.batch, 64);
+	stats_observe_on(&stats_scale_lag, &metrics.settler.lag, 70 * NS_PER_S);
+	metrics.keeper.lost = 8;
+	metrics.durability = ACCEPTED_MEMORY;
 	metrics.table_age_ns = 1500 * NS_PER_MS;
 	write_metrics();
 	has(page, "flashgate_build_info{version=\"1\\\"2\\\\3\"} 1\n");
@@ -374,8 +413,27 @@ START_TEST(test_metrics)
 	has(page, "flashgate_sale_state{sale=\"tea\",state=\"open\"} 1\n");
 	has(page, "flashgate_sale_table_age_seconds 1.5\n");
 
+	has(page, "flashgate_sale_waiting_orders{sale=\"tea\"} 5\n");
+	has(page, "flashgate_sale_delivered_orders{sale=\"tea\"} 2\n");
+	has(page, "flashgate_sale_waiting_age_seconds{sale=\"tea\"} 2.5\n");
+	has(page, "flashgate_orders_accepted_total 9\n");
+	has(page, "flashgate_enqueue_calls_total{outcome=\"unknown\"} 1\n");
+	has(page, "flashgate_settled_orders_total{result=\"sold\"} 3\n");
+	has(page, "flashgate_settled_orders_total{result=\"dead\"} 1\n");
+	has(page, "flashgate_settle_redelivered_total 6\n");
+	has(page, "flashgate_settle_failures_total{outcome=\"not done\"} 4\n");
+	has(page, "flashgate_settle_batch_orders_bucket{le=\"56.0\"} 0\n");
+	has(page, "flashgate_settle_batch_orders_bucket{le=\"64.0\"} 1\n");
+	has(page, "flashgate_settle_batch_orders_sum 64.0\n");
+	has(page, "flashgate_settle_lag_seconds_bucket{le=\"60.0\"} 0\n");
+	has(page, "flashgate_settle_lag_seconds_bucket{le=\"120.0\"} 1\n");
+	has(page, "flashgate_queue_lost_total 8\n");
+	has(page, "flashgate_queue_durability{is=\"memory\"} 1\n");
+	has(page, "flashgate_queue_durability{is=\"stored\"} 0\n");
+
 	/* A gauge of another generation, or an old one, says nothing. */
 	sale->gauge.epoch = 1;
+	has_not(write_metrics(), "waiting_orders{");
 	has_not(write_metrics(), "free_units{");
 	sale->gauge.epoch = 2;
 	sale->gauge_fresh = false;
@@ -402,6 +460,7 @@ TESTS_MAIN("status", UNIT("query", test_query), UNIT("text", test_text),
     UNIT("fields", test_every_field_of_php_fpm_is_there),
     UNIT("hostile", test_hostile_text_is_escaped),
     UNIT("reloads", test_reloads_are_shown),
+    UNIT("accepted", test_accepted_orders_are_shown),
     UNIT("not_known", test_not_known_is_not_zero),
     UNIT("overflow", test_what_does_not_fit_is_overflow),
     UNIT("clean", test_clean), UNIT("metrics", test_metrics),

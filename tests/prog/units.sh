@@ -9,16 +9,23 @@ work=$(mktemp -d) || exit 99
 trap 'rm -rf "$work"' EXIT
 
 # The program and its user need not be installed to judge the rest.
-for unit in flashgate.service flashgate.socket; do
+for unit in flashgate.service flashgate.socket flashgate-sweep.service \
+    flashgate-sweep.timer; do
 	sed -e 's#^\(ExecStart\|ExecReload\)=[^ ]*#\1=/bin/true#' \
 	    -e 's/^\(User\|SocketUser\)=.*/\1=daemon/' \
 	    -e 's/^\(Group\|SocketGroup\)=.*/\1=daemon/' \
 	    "$top_srcdir/conf/systemd/$unit" >"$work/$unit"
 done
 is "$(systemd-analyze verify --man=no "$work/flashgate.service" \
-    "$work/flashgate.socket" 2>&1)" "" "systemd has nothing to say about the units"
-ok "the service is hardened: exposure 2.0 of 10 at most" \
-    systemd-analyze security --offline=yes --threshold=20 "$work/flashgate.service"
+    "$work/flashgate.socket" "$work/flashgate-sweep.service" \
+    "$work/flashgate-sweep.timer" 2>&1)" "" "systemd has nothing to say about the units"
+for unit in flashgate.service flashgate-sweep.service; do
+	ok "$unit is hardened: exposure 2.0 of 10 at most" \
+	    systemd-analyze security --offline=yes --threshold=20 "$work/$unit"
+done
+ok "the timer is at full minutes, as sweep_interval's default is" \
+    systemd-analyze calendar --iterations=2 \
+    "$(sed -n 's/^OnCalendar=//p' "$top_srcdir/conf/systemd/flashgate-sweep.timer")"
 
 # What the units name is what the program and its settings understand.
 like "$(cat "$top_srcdir/conf/systemd/flashgate.service")" '^Type=notify$' "Type=notify"

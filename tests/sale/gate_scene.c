@@ -27,7 +27,8 @@ enum act {
 	SHRINK, /* to n units */
 	GROW,
 	RELIMIT,
-	FORGOT /* an owner was forgotten, and is written back */
+	FORGOT, /* an owner was forgotten, and is written back */
+	KNOWN /* and once more, by somebody who is late */
 };
 
 struct step {
@@ -79,6 +80,8 @@ static const struct scene scenes[GATE_SCENES] = {
 	{TWO_TAKEN, {SHRINK, 1}, {RELIMIT, 7}, {FORGOT, 9}, {PUBLISH, 0},
 	    {GROW, 2}},
 	"", 2},
+    {"told twice of an owner, it has forgotten him once",
+	{TWO_TAKEN, {FORGOT, 9}, {KNOWN, 9}, {KNOWN, 9}}, "", 2},
 };
 
 struct stage {
@@ -205,7 +208,7 @@ static void relimit(struct stage *stage, uint32_t limit)
 	stage->limit = limit;
 }
 
-static void forgot(struct stage *stage, uint32_t n)
+static void own(struct stage *stage, uint32_t n)
 {
 	struct gate_port *port = stage->port;
 	struct order owner = {.claim = claim_of(n),
@@ -218,7 +221,6 @@ static void forgot(struct stage *stage, uint32_t n)
 	ck_assert_int_eq(port->own(port->ctx, stage->ref, &owner, 1,
 			     stage->deadline_ns, &stage->err),
 	    OUT_DONE);
-	stage->forgot++;
 }
 
 static void act(struct stage *stage, struct step step)
@@ -255,7 +257,11 @@ static void act(struct stage *stage, struct step step)
 		relimit(stage, step.n);
 		break;
 	case FORGOT:
-		forgot(stage, step.n);
+		own(stage, step.n);
+		stage->forgot++;
+		break;
+	case KNOWN:
+		own(stage, step.n);
 		break;
 	}
 }

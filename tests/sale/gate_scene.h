@@ -9,7 +9,7 @@
 
 #include "sale/ports.h"
 
-#define GATE_SCENES 12
+#define GATE_SCENES 13
 
 /* Plays scene 0..GATE_SCENES-1 as sale 5 on a gate that knows nothing of it.
  * `deadline_ns` is of every call. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate in memory plays what the real one plays (tests/gate/gate_building.c). */
+/* The gate in memory plays what the real one plays (tests/gate/gate_building.c,
+ * gate_carry.c). */
 #include "config.h"
 
 #include "sale/gate_scene.h"
+#include "sale/gate_wait_scene.h"
 #include "sale/mem.h"
 #include "unit.h"
 
@@ -14,6 +16,16 @@ START_TEST(test_scene)
 	struct gate_port port = mem_gate_port(gate);
 
 	gate_scene_play(&port, (size_t)_i, INT64_MAX);
+	mem_gate_free(&gate);
+}
+END_TEST
+
+START_TEST(test_wait_scene)
+{
+	struct mem_gate *gate = mem_gate_new(&clock_system, 60000);
+	struct gate_port port = mem_gate_port(gate);
+
+	gate_wait_scene_play(&port, (size_t)_i, INT64_MAX);
 	mem_gate_free(&gate);
 }
 END_TEST
@@ -34,8 +46,8 @@ START_TEST(test_a_bad_token_is_dropped)
 	ck_assert_int_eq(
 	    port.seed(port.ctx, ref, units, 1, INT64_MAX, &err), OUT_DONE);
 	ck_assert_int_eq(
-	    port.publish(port.ctx, ref, &(struct gate_seeded){2, 1, 1, 0},
-		INT64_MAX, &err),
+	    port.publish(port.ctx, ref,
+		&(struct gate_seeded){2, 1, 1, 0, 0, false}, INT64_MAX, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(
 	    port.claim(port.ctx, ref, &chain, &who, INT64_MAX, &ticket, &err),
@@ -50,4 +62,5 @@ START_TEST(test_a_bad_token_is_dropped)
 END_TEST
 
 TESTS_MAIN("mem-gate", UNIT_TABLE("scene", test_scene, GATE_SCENES),
+    UNIT_TABLE("wait-scene", test_wait_scene, GATE_WAIT_SCENES),
     UNIT("dropped", test_a_bad_token_is_dropped))

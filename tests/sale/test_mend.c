@@ -96,18 +96,26 @@ static void restart(struct world *w)
 }
 
 /* A worker met a unit that is sold, and said so to the gate. */
-static void forget(struct world *w)
+static void owner_told(struct world *w, const char *name)
 {
-	const struct order *owner;
 	struct claim_id other = {{1}};
+	struct order owner;
 	struct err err;
 	size_t n;
 
-	owner = mem_ledger_rows(w->mem_ledger, &n);
-	ck_assert_int_eq(w->gate.heal(w->gate.ctx,
-			     (struct gate_ref){w->sale.id, w->sale.epoch},
-			     &other, &owner->customer, owner, INT64_MAX, &err),
+	owner = *mem_ledger_rows(w->mem_ledger, &n);
+	ck_assert(customer_parse(strv_c(name), &owner.customer));
+	ck_assert_int_eq(w->gate.heal(w->gate.ctx, world_ref(w), &other,
+			     &owner.customer, &owner, INT64_MAX, &err),
 	    OUT_DONE);
+	ck_assert_int_eq(
+	    w->gate.own(w->gate.ctx, world_ref(w), &owner, 1, INT64_MAX, &err),
+	    OUT_DONE);
+}
+
+static void forget(struct world *w)
+{
+	owner_told(w, "zoe");
 }
 
 /* Somebody begins to make the gate anew. */
@@ -122,11 +130,21 @@ static void fence(struct world *w, enum sale_state during)
 	ck_assert(won);
 }
 
+/* How long somebody may be at it. */
+static int64_t bound_ms(struct world *w)
+{
+	struct gate_gauge gauge;
+
+	world_sale_get(w);
+	world_gauge(w, &gauge);
+	return mend_bound_ms(&w->sale, &gauge);
+}
+
 /* Past the time that somebody who is at it may take. */
 static void outwait(struct world *w, struct mend_memory *memory)
 {
 	ck_assert(!mend(w, memory, OUT_DONE).tried);
-	world_advance(w, mend_bound_ms(w->sale.stock) + 1);
+	world_advance(w, bound_ms(w) + 1);
 }
 
 static const struct {
@@ -138,6 +156,21 @@ static const struct {
     {restart, GATE_RESTARTED, 3, 1},
     {forget, GATE_FORGOT, 3, 1},
 };
+
+/* Somebody was late: the owner of whom he tells is known.  No reason for a new
+ * gate. */
+START_TEST(test_owner_is_known)
+{
+	struct mend_memory memory = {0};
+	struct world w;
+
+	world_init(&w, 4, 1);
+	ck_assert_int_eq(world_verdict(&w, "alice", NULL), VERDICT_CREATED);
+	owner_told(&w, "alice");
+	ck_assert_int_eq(mend(&w, &memory, OUT_DONE).trouble, GATE_WELL);
+	world_fini(&w);
+}
+END_TEST
 
 START_TEST(test_mended)
 {
@@ -260,7 +293,7 @@ START_TEST(test_the_dead_are_followed_the_living_left_alone)
 	result = mend(&w, &memory, OUT_DONE);
 	ck_assert_int_eq(result.trouble, at_it[_i].trouble);
 	ck_assert(!result.tried);
-	world_advance(&w, mend_bound_ms(3));
+	world_advance(&w, bound_ms(&w));
 	ck_assert(!mend(&w, &memory, OUT_DONE).tried);
 	world_advance(&w, 1);
 	ck_assert(mend(&w, &memory, OUT_DONE).done);
@@ -295,7 +328,7 @@ END_TEST
  * what he seeds and publishes changes nothing. */
 START_TEST(test_the_dead_come_back)
 {
-	struct gate_seeded seeded = {3, 1, 3, 0};
+	struct gate_seeded seeded = {3, 1, 3, 0, 0, false};
 	static const uint32_t units[] = {1, 2, 3};
 	struct mend_memory memory = {0};
 	struct gate_ref late;
@@ -307,7 +340,7 @@ START_TEST(test_the_dead_come_back)
 	fence(&w, SALE_STATE_REBUILD);
 	late = (struct gate_ref){w.sale.id, 2};
 	(void)mend(&w, &memory, OUT_DONE);
-	world_advance(&w, mend_bound_ms(3) + 1);
+	world_advance(&w, bound_ms(&w) + 1);
 	ck_assert(mend(&w, &memory, OUT_DONE).done);
 	(void)w.gate.seed(w.gate.ctx, late, units, 3, INT64_MAX, &err);
 	ck_assert_int_eq(
@@ -441,7 +474,8 @@ START_TEST(test_dead_keys_are_unlinked)
 }
 END_TEST
 
-TESTS_MAIN("mend", UNIT_TABLE("judged", test_judged, ARRAY_LEN(judged)),
+TESTS_MAIN("mend", UNIT("known", test_owner_is_known),
+    UNIT_TABLE("judged", test_judged, ARRAY_LEN(judged)),
     UNIT("well", test_well_is_left_alone),
     UNIT_TABLE("mended", test_mended, ARRAY_LEN(spoilt)),
     UNIT("miscounted", test_miscounted_by_an_audit),

@@ -26,8 +26,8 @@ static void twin_buys(struct twin *twin)
 	twin->done = true;
 	first.claim = claim_id_make(
 	    &twin->w->sale, &twin->order.customer, strv_c("b"), 0);
-	ck_assert_int_eq(
-	    ledger->void_claims(ledger->ctx, &first, 1, INT64_MAX, &err),
+	ck_assert_int_eq(ledger->void_claims(ledger->ctx, world_ref(twin->w),
+			     &first, 1, INT64_MAX, &err),
 	    OUT_DONE);
 	ck_assert_int_eq(
 	    ledger->record(ledger->ctx, &twin->order, INT64_MAX, &record, &err),
@@ -64,9 +64,9 @@ PASS_ON(record,
 	enum ledger_record *out, struct err *err),
     (ledger->ctx, order, deadline_ns, out, err))
 PASS_ON(void_claims,
-    (void *ctx, const struct order *claims, size_t n, int64_t deadline_ns,
-	struct err *err),
-    (ledger->ctx, claims, n, deadline_ns, err))
+    (void *ctx, struct gate_ref ref, const struct order *claims, size_t n,
+	int64_t deadline_ns, struct err *err),
+    (ledger->ctx, ref, claims, n, deadline_ns, err))
 PASS_ON(find,
     (void *ctx, const struct claim_id *claims, size_t n, int64_t deadline_ns,
 	struct order *out, size_t *found, struct err *err),
@@ -80,8 +80,8 @@ PASS_ON(find_unit,
 static void gate_forget(struct world *w)
 {
 	struct gate_ref ref = {w->sale.id, w->sale.epoch};
-	struct gate_seeded seeded = {
-	    w->sale.stock, w->sale.per_customer, w->sale.stock - 1, 0};
+	struct gate_seeded seeded = {w->sale.stock, w->sale.per_customer,
+	    w->sale.stock - 1, 0, 0, false};
 	struct err err;
 
 	mem_gate_flushall(w->mem_gate);

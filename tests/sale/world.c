@@ -39,6 +39,13 @@ void world_init(struct world *w, uint32_t stock, uint32_t limit)
 	    .gate_timeout_ms = 100,
 	    .lease_ms = WORLD_LEASE_MS,
 	    .clock = &w->clock};
+	w->settler = (struct settler){.gate = &w->faulty_gate,
+	    .ledger = &w->faulty_ledger,
+	    .clock = &w->clock,
+	    .consumer = "host:settler:0",
+	    .idle_ms = WORLD_IDLE_MS,
+	    .batch = SETTLE_BATCH,
+	    .deliveries_max = 5};
 	w->sale = (struct sale){.id = {7},
 	    .slug = "drop",
 	    .title = "Drop",
@@ -107,6 +114,116 @@ enum verdict world_verdict(
 	return result.verdict;
 }
 
+void world_mode(struct world *w, enum sale_mode mode)
+{
+	world_sale_get(w);
+	w->sale.mode = mode;
+	world_sale_put(w);
+}
+
+struct order world_accept(
+    struct world *w, const char *customer, const char *key)
+{
+	struct purchase_result result;
+
+	world_buy(w, customer, key, 0, &result);
+	ck_assert_str_eq(
+	    verdict_name(result.verdict), verdict_name(VERDICT_ACCEPTED));
+	return result.order;
+}
+
+struct gate_ref world_ref(const struct world *w)
+{
+	return (struct gate_ref){w->sale.id, w->sale.epoch};
+}
+
+void world_gauge(struct world *w, struct gate_gauge *gauge)
+{
+	struct err err;
+
+	ck_assert_int_eq(
+	    w->gate.gauge(w->gate.ctx, w->sale.id, INT64_MAX, gauge, &err),
+	    OUT_DONE);
+}
+
+void world_queue(struct world *w, uint32_t stock, uint32_t limit)
+{
+	world_init(w, stock, limit);
+	world_mode(w, SALE_MODE_QUEUE);
+}
+
+size_t world_entries(
+    struct world *w, uint32_t epoch, struct gate_entry out[SETTLE_BATCH])
+{
+	struct err err;
+	size_t n;
+
+	ck_assert_int_eq(w->gate.queue_scan(w->gate.ctx,
+			     (struct gate_ref){w->sale.id, epoch},
+			     (struct gate_entry_id){0, 0}, SETTLE_BATCH,
+			     INT64_MAX, out, &n, &err),
+	    OUT_DONE);
+	return n;
+}
+
+void world_drain(struct world *w)
+{
+	struct settler settler = w->settler;
+	struct settle_counts counts;
+	enum settle_state state;
+	struct gate_gauge gauge;
+	struct err err;
+
+	settler.gate = &w->gate;
+	settler.ledger = &w->ledger;
+	world_sale_get(w);
+	for (int round = 0; round < 1000; round++) {
+		world_advance(w, WORLD_IDLE_MS + 1);
+		ck_assert_int_eq(sale_settle(&settler, &w->sale, INT64_MAX, 0,
+				     &state, &counts, &err),
+		    OUT_DONE);
+		world_gauge(w, &gauge);
+		if (gauge.waiting == 0)
+			return;
+	}
+	ck_abort_msg("the queue never drains");
+}
+
+bool world_row(struct world *w, const struct claim_id *claim, struct order *row)
+{
+	struct err err;
+	size_t found;
+
+	ck_assert_int_eq(w->ledger.find(w->ledger.ctx, claim, 1, INT64_MAX, row,
+			     &found, &err),
+	    OUT_DONE);
+	return found == 1;
+}
+
+enum order_status world_status(struct world *w, const struct order *order)
+{
+	struct order row;
+
+	ck_assert_msg(world_row(w, &order->claim, &row), "not decided");
+	return row.status;
+}
+
+void world_rebuild(struct world *w, struct rebuild_result *result)
+{
+	struct err err;
+
+	world_sale_get(w);
+	ck_assert_int_eq(sale_rebuild(&w->gate, &w->ledger, &w->sale,
+			     w->sale.state == SALE_STATE_PAUSED ||
+				     w->sale.state == SALE_STATE_CLOSED
+				 ? w->sale.state
+				 : SALE_STATE_OPEN,
+			     INT64_MAX, NULL, NULL, result, &err),
+	    OUT_DONE);
+	ck_assert(result->won);
+	world_sale_get(w);
+}
+
 void world_settle(struct world *w)
 {
 	struct reaper reaper = {
@@ -154,4 +271,51 @@ void world_audit(struct world *w, struct audit_report *report)
 	ck_assert_int_eq(sale_audit(&w->gate, &w->ledger, &w->sale, 0,
 			     INT64_MAX, report, &err),
 	    OUT_DONE);
+}
+
+void world_clean(struct world *w)
+{
+	struct audit_report report;
+
+	world_audit(w, &report);
+	ck_assert_msg(audit_clean(&report), "unit %u: %s",
+	    report.findings[0].unit, unit_fault_name(report.findings[0].fault));
+}
+
+struct rebuild_result world_rebuilt(struct world *w, uint32_t free_n,
+    uint32_t sold, uint32_t waiting, uint32_t voided)
+{
+	struct rebuild_result result;
+
+	world_rebuild(w, &result);
+	ck_assert_uint_eq(result.units_free, free_n);
+	ck_assert_uint_eq(result.units_sold, sold);
+	ck_assert_uint_eq(result.waiting, waiting);
+	ck_assert_uint_eq(result.voided, voided);
+	world_clean(w);
+	return result;
+}
+
+void world_lease_take(struct world *w, const char *customer,
+    struct claim_chain *chain, struct gate_ticket *ticket)
+{
+	struct customer who;
+	struct err err;
+
+	ck_assert(customer_parse(strv_c(customer), &who));
+	chain->n = 1;
+	chain->id[0] = claim_id_make(&w->sale, &who, strv_c(NULL), 0);
+	ck_assert_int_eq(w->gate.claim(w->gate.ctx,
+			     (struct gate_ref){w->sale.id, w->sale.epoch},
+			     chain, &who, INT64_MAX, ticket, &err),
+	    OUT_DONE);
+	ck_assert_int_eq(ticket->answer, GATE_TAKEN);
+}
+
+void world_lease(struct world *w, const char *name)
+{
+	struct claim_chain chain;
+	struct gate_ticket ticket;
+
+	world_lease_take(w, name, &chain, &ticket);
 }

@@ -25,6 +25,11 @@ unit_tests += %reldir%/test_orders
 %canon_reldir%_test_orders_SOURCES = %reldir%/test_orders.c $(web_test_world)
 %canon_reldir%_test_orders_LDADD = $(web_test_ldadd)
 
+unit_tests += %reldir%/test_pending
+%canon_reldir%_test_pending_CPPFLAGS = $(web_test_cppflags)
+%canon_reldir%_test_pending_SOURCES = %reldir%/test_pending.c $(web_test_world)
+%canon_reldir%_test_pending_LDADD = $(web_test_ldadd)
+
 unit_tests += %reldir%/test_purchase
 %canon_reldir%_test_purchase_CPPFLAGS = $(web_test_cppflags)
 %canon_reldir%_test_purchase_SOURCES = %reldir%/test_purchase.c $(web_test_world)

@@ -25,7 +25,9 @@ static const struct {
     {"GET", "/v1/sales/none", NULL, NULL, 0, 404},
     {"GET", "/v1/time", NULL, NULL, 0, 200},
     {"GET", "/v1/sales/drop/orders/mine", NULL, NULL, 0, 200},
+    {"GET", NULL, NULL, NULL, 0, 202},
     {"POST", ORDERS, NULL, NULL, VERDICT_CREATED, 201},
+    {"POST", ORDERS, NULL, NULL, VERDICT_ACCEPTED, 202},
     {"POST", ORDERS, "application/json", "{\"quantity\":1,\"ref\":\"a\"}",
 	VERDICT_CREATED, 201},
     {"POST", ORDERS, "application/json", "{\"price\":1}", VERDICT_CREATED, 400},
@@ -35,12 +37,21 @@ static const struct {
     {"POST", ORDERS, NULL, NULL, VERDICT_PAUSED, 503},
 };
 
+static const char *pending_path(void)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), "/v1/orders/%s", world_number(9));
+	return path;
+}
+
 START_TEST(test_no_memory)
 {
 	struct world *w = world_new();
 	struct web_request request = {
 	    .method = strv_c(requests[_i].method),
-	    .uri = strv_c(requests[_i].uri),
+	    .uri = strv_c(
+		requests[_i].uri != NULL ? requests[_i].uri : pending_path()),
 	    .remote_user = STRV("ann"),
 	    .content_type = strv_c(requests[_i].type),
 	    .body = strv_c(requests[_i].body),
@@ -48,6 +59,10 @@ START_TEST(test_no_memory)
 	unsigned failed = 0;
 
 	w->conf.trust_remote_user = true;
+	w->may_lose = true;
+	w->sales[0].mode = SALE_MODE_SWEEP;
+	world_refresh(w);
+	w->waiting[w->nwaiting++] = world_order(9, "ann", 9);
 	w->answer.verdict = requests[_i].verdict;
 	w->answer.norders = 1;
 	w->answer.orders[0] = world_order(1, "ann", 1);

@@ -10,6 +10,11 @@
 
 static struct world *current; /* sale_buy() has no context of its own */
 
+static int64_t clock_mono_ns(void *ctx)
+{
+	return 7 * NS_PER_S + ((struct world *)ctx)->later_ns;
+}
+
 /* ---- the purchase ---- */
 
 /* In the place of the real one, which is not linked. */
@@ -43,7 +48,7 @@ static enum outcome ledger_find(void *ctx, const struct claim_id *claims,
 	struct world *w = ctx;
 
 	ck_assert_uint_eq(n, 1);
-	ck_assert_int_eq(deadline_ns, 7 * NS_PER_S + 800 * NS_PER_MS);
+	ck_assert_int_eq(deadline_ns, clock_mono_ns(w) + 800 * NS_PER_MS);
 	w->finds++;
 	if (ledger_says(w->ledger_says, err) != OUT_DONE)
 		return w->ledger_says;
@@ -51,6 +56,9 @@ static enum outcome ledger_find(void *ctx, const struct claim_id *claims,
 	for (size_t i = 0; i < w->nrows; i++)
 		if (claim_eq(&w->rows[i].claim, &claims[0]))
 			out[(*found)++] = w->rows[i];
+	if (w->late.customer.n > 0)
+		w->rows[w->nrows++] = w->late;
+	w->late.customer.n = 0;
 	return OUT_DONE;
 }
 
@@ -102,13 +110,31 @@ static enum outcome ledger_sales(void *ctx, int64_t deadline_ns,
 	return OUT_DONE;
 }
 
-/* ---- clock and hooks ---- */
+/* ---- the gate ---- */
 
-static int64_t clock_mono_ns(void *ctx)
+static enum outcome gate_pending(void *ctx, struct gate_ref ref,
+    const struct customer *who, int64_t deadline_ns, struct order *out,
+    size_t max, size_t *n, bool *known, struct err *err)
 {
-	(void)ctx;
-	return 7 * NS_PER_S;
+	struct world *w = ctx;
+
+	ck_assert_uint_eq(ref.epoch, 3);
+	ck_assert_int_eq(deadline_ns, clock_mono_ns(w) + 100 * NS_PER_MS);
+	w->asks++;
+	if (w->gate_says != OUT_DONE) {
+		err_set(err, 111, "gate: connection refused");
+		return w->gate_says;
+	}
+	*known = !w->gate_lost;
+	*n = 0;
+	for (size_t i = 0; *known && i < w->nwaiting && *n < max; i++)
+		if (w->waiting[i].sale.v == ref.sale.v &&
+		    customer_eq(&w->waiting[i].customer, who))
+			out[(*n)++] = w->waiting[i];
+	return OUT_DONE;
 }
+
+/* ---- clock and hooks ---- */
 
 static struct wall clock_wall(void *ctx)
 {
@@ -121,6 +147,19 @@ static bool peer_gone(void *ctx)
 	struct world *w = ctx;
 
 	return w->gone;
+}
+
+static void accepted(void *ctx, const struct order *order)
+{
+	struct world *w = ctx;
+
+	w->accepted++;
+	w->accepted_order = *order;
+}
+
+static bool may_lose(void *ctx)
+{
+	return ((struct world *)ctx)->may_lose;
 }
 
 static bool too_many(void *ctx, const struct customer *who)
@@ -136,7 +175,7 @@ static enum outcome sale_miss(void *ctx, struct strv slug, int64_t deadline_ns,
 {
 	struct world *w = ctx;
 
-	ck_assert_int_eq(deadline_ns, 7 * NS_PER_S + 800 * NS_PER_MS);
+	ck_assert_int_eq(deadline_ns, clock_mono_ns(w) + 800 * NS_PER_MS);
 	w->misses++;
 	if (w->miss_says != OUT_DONE) {
 		err_set(err, 2002, "ledger: cannot connect");
@@ -225,6 +264,7 @@ struct world *world_new(void)
 	    .sale = ledger_sale,
 	    .sales = ledger_sales,
 	    .ctx = w};
+	w->gate = (struct gate_port){.pending = gate_pending, .ctx = w};
 	w->buyer = (struct buyer){.gate = &w->gate,
 	    .ledger = &w->ledger,
 	    .gate_timeout_ms = 100,
@@ -235,13 +275,16 @@ struct world *world_new(void)
 	    STRV(WORLD_SECRET), &err));
 	w->conf = (struct web_conf){.keys = &w->keys,
 	    .request_deadline_ms = 800,
-	    .problem_base = "https://shop.example/problems/"};
+	    .problem_base = "https://shop.example/problems/",
+	    .sweep_interval_ms = 60000};
 	w->web = (struct web){.conf = &w->conf,
 	    .buyer = &w->buyer,
 	    .table = w->table,
 	    .sale_miss = sale_miss,
 	    .too_many = too_many,
 	    .peer_gone = peer_gone,
+	    .accepted = accepted,
+	    .may_lose = may_lose,
 	    .ctx = w};
 	w->sales[w->nsales++] = world_sale(1, "drop");
 	world_refresh(w);

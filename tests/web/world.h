@@ -39,6 +39,16 @@ struct world {
 	enum outcome sale_says; /* of sale */
 	struct sale hidden; /* only ledger->sale() knows it; id 0: none */
 	unsigned finds;
+	/* when this is found for the first time, `rows` has it from then on:
+	 * it is written between two looks */
+	struct order late;
+
+	/* the gate */
+	struct order waiting[WORLD_ROWS];
+	size_t nwaiting;
+	enum outcome gate_says;
+	bool gate_lost;
+	unsigned asks;
 
 	/* the purchase */
 	unsigned buys;
@@ -48,6 +58,10 @@ struct world {
 	struct purchase_result answer;
 
 	/* hooks */
+	unsigned accepted; /* orders that were noted */
+	struct order accepted_order; /* the last one */
+	bool may_lose;
+	int64_t later_ns; /* than when the clock stood still */
 	bool gone;
 	bool limited;
 	enum outcome miss_says;
