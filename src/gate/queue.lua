@@ -11,6 +11,8 @@
 -- was settled before is not in the stream any more.
 local GROUP = 'settlers'
 local SETTLE_MAX = 64 -- entries of one call: SETTLE_BATCH in ports.h
+local IDLE_MAX = 32 -- of them another's, each of which costs more: Redis is not to
+                    -- be held up for a millisecond
 
 local ID_MAX = '18446744073709551615-18446744073709551615'
 
@@ -241,8 +243,9 @@ local function take(keys, args)
 	local entries, some = take_own(keys, consumer, max), nil
 	-- Some of its own may never be decided: others must not wait for them.
 	if #entries < max then
-		some, from = take_idle(keys, consumer, max - #entries,
-			tonumber(args[4]), from)
+		some, from = take_idle(keys, consumer,
+			math.min(max - #entries, IDLE_MAX), tonumber(args[4]),
+			from)
 		append(entries, some)
 	end
 	if #entries < max then

@@ -231,6 +231,14 @@ static bool is_of_kind(const struct mem_entry *entry, enum kind kind,
 	BUG("no such kind");
 }
 
+/* Of another's at most so many in one call, as the real one. */
+#define IDLE_MAX 32
+
+static size_t kind_most(enum kind kind, size_t had, size_t max)
+{
+	return kind == KIND_IDLE && max - had > IDLE_MAX ? had + IDLE_MAX : max;
+}
+
 static enum outcome gate_take(void *ctx, struct gate_ref ref,
     const char *consumer, size_t max, int64_t idle_ms, int64_t deadline_ns,
     struct gate_entry *out, size_t *n, bool *known, struct err *err)
@@ -245,8 +253,10 @@ static enum outcome gate_take(void *ctx, struct gate_ref ref,
 	BUG_ON(max < 1 || max > SETTLE_BATCH);
 	*n = 0;
 	*known = mem_meta_at(ctx, ref) != NULL;
-	for (enum kind kind = KIND_OWN; *known && kind < KIND_COUNT; kind++)
-		for (size_t i = 0; i < epoch->queue.n && *n < max; i++) {
+	for (enum kind kind = KIND_OWN; *known && kind < KIND_COUNT; kind++) {
+		size_t most = kind_most(kind, *n, max);
+
+		for (size_t i = 0; i < epoch->queue.n && *n < most; i++) {
 			if (!is_of_kind(
 				&entry[i], kind, consumer, now_ms - idle_ms))
 				continue;
@@ -255,6 +265,7 @@ static enum outcome gate_take(void *ctx, struct gate_ref ref,
 			entry[i].shown.deliveries++;
 			out[(*n)++] = entry[i].shown;
 		}
+	}
 	return OUT_DONE;
 }
 

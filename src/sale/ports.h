@@ -249,8 +249,9 @@ struct gate_port {
 	/*
 	 * Entries for a settler, at most `max` <= SETTLE_BATCH: first those that
 	 * it was given before and has not settled; then, so that nothing waits
-	 * behind one of them that cannot be decided, some that another was given
-	 * longer than idle_ms ago; then new ones; each oldest first.  *known as
+	 * behind one of them that cannot be decided, some (half a batch) that
+	 * another was given longer than idle_ms ago; then new ones; each oldest
+	 * first.  *known as
 	 * above.  `consumer`: 1..64 bytes of [A-Za-z0-9_.:-], the same after a
 	 * restart.  Does not wait.
 	 */

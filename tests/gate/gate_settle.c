@@ -151,6 +151,8 @@ START_TEST(test_idle_behind_a_busy_page)
 	queue_settle(&rig, ref, entries, 6, GATE_FATE_SOLD);
 	/* And from the first on again. */
 	age(&rig, "busy", busy, 64);
+	/* Half a batch of another's in one call; the next one has those, too. */
+	ck_assert_uint_eq(queue_take_idle(&heir, "heir", 60000, entries), 32);
 	ck_assert_uint_eq(queue_take_idle(&heir, "heir", 60000, entries), 64);
 	ck_assert_uint_eq(entries[0].order.unit, 1);
 	queue_settle(&rig, ref, entries, 64, GATE_FATE_SOLD);
