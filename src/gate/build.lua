@@ -32,20 +32,15 @@ local function own(keys, args)
 	if refusal and refusal[2] > tonumber(args[1]) then
 		return refusal
 	end
-	local slots, fields = {}, {}
+	local slots, fields, claims = {}, {}, {}
 	for i = 2, #args, 3 do
 		fields[#fields + 1] = args[i] .. ':' .. args[i + 1]
+		claims[#claims + 1] = args[i + 2]
 		slots[#slots + 1] = fields[#fields]
-		slots[#slots + 1] = args[i + 2]
-	end
-	local known_all = refusal
-	local holders = refusal and redis.call('HMGET', keys[SLOT],
-		unpack(fields)) or {}
-	for i = 1, #holders do
-		known_all = known_all and holders[i] == slots[2 * i]
+		slots[#slots + 1] = claims[#claims]
 	end
 	-- Somebody was late: the unit was sold, and sold again, since he looked.
-	if known_all then
+	if refusal and #fields_naming(keys, fields, claims) == #fields then
 		return {'OK'}
 	end
 	redis.call('HSET', keys[SLOT], unpack(slots))

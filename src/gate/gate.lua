@@ -240,6 +240,19 @@ local function known(keys, epoch, customer, chain, n)
 	return nil, holders
 end
 
+-- Those of `fields` that name the claim at the same place of `claims`.
+local function fields_naming(keys, fields, claims)
+	local naming = {}
+	local holders = #fields > 0 and
+		redis.call('HMGET', keys[SLOT], unpack(fields)) or {}
+	for i, field in ipairs(fields) do
+		if holders[i] == claims[i] then
+			naming[#naming + 1] = field
+		end
+	end
+	return naming
+end
+
 -- May this generation have forgotten whose a unit is?  Then an order that waits may
 -- be for a unit that is sold to somebody whom it does not know any more.
 local function may_have_forgotten(keys)

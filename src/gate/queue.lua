@@ -269,19 +269,6 @@ local function units_return(keys, units, stock)
 	end
 end
 
--- Those of `fields` that name the claim at the same place of `claims`.
-local function fields_naming(keys, fields, claims)
-	local naming = {}
-	local holders = #fields > 0 and
-		redis.call('HMGET', keys[SLOT], unpack(fields)) or {}
-	for i, field in ipairs(fields) do
-		if holders[i] == claims[i] then
-			naming[#naming + 1] = field
-		end
-	end
-	return naming
-end
-
 -- What follows from a settler's word, besides the end of entry and record.
 local FATES = {
 	SOLD = {},

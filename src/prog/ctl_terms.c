@@ -31,9 +31,10 @@ void ctl_terms_tell(struct ctl *ctl, const struct sale *sale)
 		return;
 	if (sale_terms_follow(&ctl->gate_port, &ctl->ledger_port, sale->id,
 		deadline_in_ms(CALL_DEADLINE_MS), &err) != OUT_DONE)
-		ctl_fail(EX_UNAVAILABLE,
-		    "the gate does not know it yet, the keeper will tell it; "
-		    "until then a server that cannot reach MySQL may accept "
+		ctl_fail(0,
+		    "warning: the gate does not know it yet, the keeper will "
+		    "tell it; until then a server that cannot reach MySQL may "
+		    "accept "
 		    "orders as before: %s",
 		    err.text);
 }

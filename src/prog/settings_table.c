@@ -238,8 +238,7 @@ const struct setting settings_table[] = {
 	true,
 	"Account of the server. It needs SELECT on sales and schema_version, "
 	"SELECT and INSERT on orders and dead_letters, SELECT and UPDATE (n) "
-	"on "
-	"barrier, and no more."},
+	"on barrier, and no more."},
     {"mysql", "password", SETTING_SECRET, AT(mysql.password), "", 0, 0, NULL,
 	true, "Its password. The file must then not be readable for others."},
     {"mysql", "keeper_user", SETTING_TEXT, AT(mysql.keeper_user), "", 0, 0,

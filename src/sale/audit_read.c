@@ -76,7 +76,6 @@ static void free_note(struct audit *a, uint32_t unit)
  * beginning, and the rest moves up, so that some is seen twice.  The other way
  * round it would be missed, and a busy sale seem to lose units.
  */
-
 enum outcome audit_read_free(
     struct audit *a, int64_t deadline_ns, struct err *err)
 {

@@ -127,7 +127,7 @@ static enum pending opened_look(struct exchange *x,
 {
 	const struct ledger_port *ledger = x->web->buyer->ledger;
 	enum pending found = PENDING_NOT, here;
-	static struct sale sales[SALE_TABLE_MAX];
+	static struct sale sales[SALE_TABLE_MAX]; /* large */
 	struct wall now;
 	size_t n = 0;
 
@@ -136,7 +136,8 @@ static enum pending opened_look(struct exchange *x,
 		return PENDING_UNKNOWN;
 	for (size_t i = 0; i < n && found != PENDING_FOUND; i++) {
 		if (sales[i].epoch == 0 || sales[i].mode == SALE_MODE_DIRECT ||
-		    sales[i].state != SALE_STATE_OPEN ||
+		    (sales[i].state != SALE_STATE_OPEN &&
+			sales[i].state != SALE_STATE_PAUSED) ||
 		    in_table(x->web->table, &sales[i]))
 			continue;
 		*asked = true;

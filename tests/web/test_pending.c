@@ -230,6 +230,9 @@ START_TEST(test_order_of_a_sale_that_was_opened_just_now)
 	world_refresh(w);
 	w->sales[0].state = SALE_STATE_OPEN;
 	ck_assert_int_eq(world_ask(w, &request), 202);
+	/* And paused at once. */
+	w->sales[0].state = SALE_STATE_PAUSED;
+	ck_assert_int_eq(world_ask(w, &request), 202);
 	world_free(w);
 }
 END_TEST
